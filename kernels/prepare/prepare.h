@@ -1,0 +1,32 @@
+// Photo bytes to network input in one op: resize as Pillow does it, then one luminance plane.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/core/photo.h"
+
+namespace cuhue {
+
+enum class Luminance : std::uint8_t {
+  cie_l,       // L* 0..100 of sRGB, as scikit-image rgb2lab
+  rec709_luma  // 0.2125 R + 0.7154 G + 0.0721 B of gamma-encoded sRGB, 0..1
+};
+
+struct PrepareParams {
+  PhotoRef photo;  // [h, w, channels] bytes or 16-bit samples (16 bits are rounded to 8 first)
+  std::int64_t out_h = 0, out_w = 0;
+  Luminance luminance = Luminance::cie_l;
+  float* out = nullptr;          // [out_h, out_w] float, dense
+  std::byte* scratch = nullptr;  // prepare_scratch_bytes(), aligned to 64
+};
+
+// Coefficient tables and the 8-bit image between the two passes.
+std::size_t prepare_scratch_bytes(std::int64_t h, std::int64_t w, std::int64_t out_h, std::int64_t out_w);
+
+// Pillow BICUBIC (antialiased, horizontal then vertical, 8-bit intermediate, 22-bit fixed point; bit-exact
+// against Pillow 9.4), then luminance of the 8-bit RGB. No pass for a dimension that keeps its size.
+// Allocates nothing.
+void prepare_cpu(const PrepareParams& p);
+
+}  // namespace cuhue

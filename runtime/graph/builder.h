@@ -1,0 +1,80 @@
+// States a network layer by layer. Shapes are inferred at once; a layer that does not fit throws
+// Error(Status::usage) that names the layer and both shapes.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/graph/graph.h"
+
+namespace cuhue {
+
+// A layer's key below the current scope: a number in a sequential block or a name.
+struct Leaf {
+  Leaf(int index) : text(std::to_string(index)) {}   // NOLINT(google-explicit-constructor)
+  Leaf(const char* name) : text(name) {}             // NOLINT(google-explicit-constructor)
+  Leaf(std::string name) : text(std::move(name)) {}  // NOLINT(google-explicit-constructor)
+  std::string text;
+};
+
+struct ConvOptions {
+  std::int64_t out = 0;
+  int kernel = 3, stride = 1, pad = 0, dilation = 1;
+  bool bias = true;
+  PadMode pad_mode = PadMode::zero;
+};
+struct PoolOptions {
+  PoolKind kind = PoolKind::max;
+  int kernel = 2, stride = 2, pad = 0;
+};
+
+class Builder {
+ public:
+  ValueId input(std::string name, Dims dims);
+  void output(std::string name, ValueId value);
+
+  ValueId conv(ValueId x, const Leaf& leaf, const ConvOptions& o);  // leaf.weight [out, in, k, k], leaf.bias
+  ValueId conv_transpose(ValueId x, const Leaf& leaf,
+                         const ConvOptions& o);  // leaf.weight [in, out, k, k], leaf.bias
+  ValueId linear(ValueId x, const Leaf& leaf, std::int64_t out,
+                 bool bias = true);  // leaf.weight [out, in], leaf.bias
+  ValueId batch_norm(ValueId x, const Leaf& leaf,
+                     float eps = 1e-5f);  // leaf.{weight,bias,running_mean,running_var}
+  ValueId pool(ValueId x, const PoolOptions& o);
+  ValueId relu(ValueId x);
+  ValueId activation(ValueId x, Activation a);
+  ValueId affine(ValueId x, float scale, float shift);
+  ValueId add(ValueId a, ValueId b);
+  ValueId concat(std::initializer_list<ValueId> xs);
+  ValueId upsample(ValueId x, UpsampleKind kind, int factor);
+  ValueId softmax(ValueId x, float temperature = 1.0f);
+
+  const Dims& dims(ValueId v) const { return graph_.values[static_cast<std::size_t>(v)].dims; }
+  const Graph& graph() const { return graph_; }
+  Graph take() { return std::move(graph_); }
+
+ private:
+  friend class Scope;
+  // (private helpers)
+  Graph graph_;
+  std::vector<std::string> scope_;
+};
+
+// Prefixes the keys of the layers inside: Scope s(b, "model", 1) gives "model1.".  Nested scopes join with
+// dots.
+class Scope {
+ public:
+  Scope(Builder& b, std::string_view name);
+  Scope(Builder& b, std::string_view name, int index);
+  ~Scope();
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+
+ private:
+  Builder& builder_;
+};
+
+}  // namespace cuhue

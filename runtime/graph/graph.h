@@ -1,0 +1,143 @@
+// A network as plain data: values (tensors), parameters (weights by their checkpoint keys) and nodes (ops) in
+// the order they run. No memory, no device, no weights' contents. Built by Builder, rewritten by passes,
+// executed by a backend's Program.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "kernels/core/tensor.h"
+
+namespace cuhue {
+
+using ValueId = int;  // index into Graph::values
+using ParamId = int;  // index into Graph::params
+constexpr int kNone = -1;
+
+// What a parameter is: decides its formula weights (tests, benches, demo) and how a checkpoint is checked.
+enum class ParamRole : std::uint8_t {
+  weight,             // convolution or matrix, 2 or more dimensions
+  transposed_weight,  // [in, out, kh, kw]
+  bias,               // additive: conv bias, batch-norm beta
+  norm_scale,         // batch-norm gamma
+  running_mean,
+  running_var,
+  ignored,  // accepted when present, never read (num_batches_tracked)
+};
+
+struct Param {
+  std::string name;                 // checkpoint key, e.g. "model1.0.weight"
+  std::vector<std::int64_t> shape;  // PyTorch order
+  ParamRole role = ParamRole::weight;
+  int stride = 1;  // of a transposed convolution: its formula weights need it
+};
+
+struct Value {
+  Dims dims;
+  std::string name;  // scope path of the op that makes it, e.g. "model1.0", or an input's name
+};
+
+// ---- ops
+// ----------------------------------------------------------------------------------------------------
+
+struct BatchNormParams {  // y = (x - mean) / sqrt(var + eps) * gamma + beta, per channel
+  ParamId gamma = kNone, beta = kNone, mean = kNone, var = kNone;
+  float eps = 1e-5f;
+};
+
+enum class ActivationKind : std::uint8_t { relu, leaky_relu, tanh, sigmoid };
+struct Activation {
+  ActivationKind kind = ActivationKind::relu;
+  float alpha = 0.0f;  // slope below 0 of leaky_relu
+};
+
+struct ScalarAffine {  // y = scale * x + shift, all channels
+  float scale = 1.0f, shift = 0.0f;
+};
+
+struct Residual {  // y = x + value
+  ValueId value = kNone;
+};
+
+// What happens to a convolution's sum (bias included) before it is stored, in order.
+using EpilogueStep = std::variant<Activation, BatchNormParams, ScalarAffine, Residual>;
+
+enum class PadMode : std::uint8_t { zero, reflect, replicate };
+
+struct Convolution {
+  bool transposed = false;
+  std::int64_t out_channels = 0;
+  int kernel_h = 1, kernel_w = 1, stride = 1, dilation = 1;
+  int pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;  // transposed: as PyTorch's padding
+  PadMode pad_mode = PadMode::zero;
+  ParamId weight = kNone, bias = kNone;   // bias kNone = none
+  std::optional<BatchNormParams> folded;  // set by fold_batch_norm: applied to weight and bias at load
+  std::vector<EpilogueStep> epilogue;     // set by fuse_epilogues
+};
+
+struct MatMul {  // [n, c, 1, 1] -> [n, out, 1, 1], weight [out, c]
+  std::int64_t out_channels = 0;
+  ParamId weight = kNone, bias = kNone;
+  std::vector<EpilogueStep> epilogue;
+};
+
+enum class PoolKind : std::uint8_t { max, average, average_valid };  // average_valid: padding is not counted
+struct Pool {
+  PoolKind kind = PoolKind::max;
+  int kernel = 2, stride = 2;
+  int pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
+};
+
+struct Add {};     // two inputs of equal dims
+struct Concat {};  // any number of inputs, along c
+enum class UpsampleKind : std::uint8_t { nearest, bilinear };
+struct Upsample {  // bilinear: align_corners=False, as torch
+  UpsampleKind kind = UpsampleKind::nearest;
+  int factor = 2;
+  float scale = 1.0f;  // the result times this (set by a pass from a ScalarAffine)
+};
+struct Softmax {  // over c of x / temperature
+  float temperature = 1.0f;
+};
+// softmax(W x + b, temperature) then P . : the 1x1 convolution to bins, softmax, and the 1x1 product with the
+// bin centres, without ever storing the bins. Made by fuse_annealed_mean only. Zhang et al. 2016,
+// section 2.3.
+struct AnnealedMean {
+  std::int64_t bins = 0, out_channels = 0;
+  ParamId weight = kNone, bias = kNone;  // [bins, c, 1, 1], [bins]
+  ParamId centres = kNone;               // [out_channels, bins, 1, 1]
+  float temperature = 1.0f;
+};
+
+using Op = std::variant<Convolution, MatMul, Pool, BatchNormParams, Activation, ScalarAffine, Add, Concat,
+                        Upsample, Softmax, AnnealedMean>;
+
+struct Node {
+  Op op;
+  std::vector<ValueId> inputs;  // Residual values of an epilogue are not listed here: see uses()
+  ValueId output = kNone;
+  std::string name;  // scope path, for messages, taps and profiles
+};
+
+struct Binding {
+  std::string name;
+  ValueId value = kNone;
+};
+
+struct Graph {
+  std::vector<Value> values;
+  std::vector<Param> params;
+  std::vector<Node> nodes;       // in execution order
+  std::vector<Binding> inputs;   // filled by the caller, NCHW
+  std::vector<Binding> outputs;  // read by the caller, NCHW; never removed by a pass
+};
+
+// Every value a node reads: its inputs and the residuals in its epilogue.
+std::vector<ValueId> uses(const Node& node);
+std::string_view op_name(const Op& op);               // "convolution", "pool", …
+std::int64_t macs(const Graph& g, const Node& node);  // multiply-accumulates of the direct form
+
+}  // namespace cuhue

@@ -1,0 +1,19 @@
+// Rewrites of a graph. Each is a pure function of the graph: no device, no weights' contents, unit-tested
+// alone, and never needed for correctness: a backend must give the same result (within rounding) when none
+// has run. A value that is a graph output, or is used more than once, is never fused away.
+#pragma once
+
+#include "runtime/graph/graph.h"
+
+namespace cuhue {
+
+void fold_batch_norm(Graph& g);     // conv -> batch norm: into the conv's weight and bias at load
+void fuse_annealed_mean(Graph& g);  // 1x1 conv -> softmax -> 1x1 conv without bias, to few channels
+void fuse_epilogues(Graph& g);      // conv/matmul -> activation, batch norm, affine, residual add
+void fuse_scale(Graph& g);          // upsample -> affine without shift: Upsample::scale
+void remove_dead(Graph& g);  // nodes and values no output depends on (params stay: they are the schema)
+
+// All of them in the order that works.
+void optimize(Graph& g);
+
+}  // namespace cuhue

@@ -1,0 +1,390 @@
+/* cuhue: automatic image colorization. The C API, the only installed header.
+ *
+ * Conventions
+ * - Handles are opaque; every _create/_open/_read has a _free, and _free(NULL) does nothing.
+ * - Functions that can fail return a cuhue_status and, when `error` is not NULL, fill it with one line of
+ * text that says what failed, where, and how to mend it. On failure out-parameters are left as they were.
+ * - Structs start with struct_size; set it to sizeof the struct and the rest to zero for the defaults:
+ *   `cuhue_engine_options o = {sizeof o};`. Fields may be added at the end in later versions.
+ * - Strings are UTF-8, owned by the object they were asked from, and live as long as it does.
+ * - The library never prints, exits, aborts on input, or throws across this boundary. It keeps no hidden
+ * global state.
+ * - Threads: an engine, weights and images not being written may be used from many threads; a network or a
+ * colorizer by one thread at a time (make one per thread; they share the weights' mapping).
+ */
+#ifndef CUHUE_CUHUE_H
+#define CUHUE_CUHUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#if defined(CUHUE_BUILDING)
+#define CUHUE_API __declspec(dllexport)
+#else
+#define CUHUE_API
+#endif
+#elif defined(__GNUC__)
+#define CUHUE_API __attribute__((visibility("default")))
+#else
+#define CUHUE_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- version
+ * ----------------------------------------------------------------------------------------------- */
+
+#define CUHUE_VERSION_MAJOR 0
+#define CUHUE_VERSION_MINOR 1
+#define CUHUE_VERSION_PATCH 0
+#define CUHUE_ABI_VERSION 1
+
+CUHUE_API const char* cuhue_version(void); /* "0.1.0" */
+CUHUE_API int cuhue_abi_version(void);     /* CUHUE_ABI_VERSION of the library that is loaded */
+
+/* ---- status
+ * ------------------------------------------------------------------------------------------------ */
+
+/* The values are the exit codes of the cuhue program. */
+typedef enum cuhue_status {
+  CUHUE_OK = 0,
+  CUHUE_SOME_FAILED = 1, /* used by the program only: a batch went on after a bad image */
+  CUHUE_USAGE = 2,       /* wrong argument, name or setting */
+  CUHUE_INPUT = 3,       /* image or array unreadable or unsupported */
+  CUHUE_WEIGHTS = 4,     /* weights missing, corrupt or mismatched */
+  CUHUE_OUT_OF_MEMORY = 5,
+  CUHUE_DEVICE = 6,    /* device missing or failed */
+  CUHUE_OUTPUT = 7,    /* result not writable */
+  CUHUE_CANCELLED = 8, /* a callback asked to stop */
+  CUHUE_INTERNAL = 70  /* a defect in cuhue */
+} cuhue_status;
+
+typedef struct cuhue_error {
+  size_t struct_size;
+  cuhue_status status;
+  char message[1008]; /* one line, no newline, always terminated */
+} cuhue_error;
+
+CUHUE_API const char* cuhue_status_name(cuhue_status status); /* "out of memory" */
+
+/* ---- engine
+ * ------------------------------------------------------------------------------------------------ */
+
+typedef enum cuhue_log_level {
+  CUHUE_LOG_ERROR = 1,
+  CUHUE_LOG_WARNING,
+  CUHUE_LOG_INFO,
+  CUHUE_LOG_DEBUG
+} cuhue_log_level;
+/* May be called from any thread that is inside a cuhue function. */
+typedef void (*cuhue_log_fn)(void* user, cuhue_log_level level, const char* message);
+
+typedef enum cuhue_precision { CUHUE_FP32 = 0, CUHUE_TF32, CUHUE_FP16, CUHUE_INT8 } cuhue_precision;
+
+typedef struct cuhue_engine_options {
+  size_t struct_size;
+  const char* device;        /* "auto" (default), "cpu", "cuda", "cuda:1" */
+  int threads;               /* CPU threads of one run; 0 = all cores this process may use */
+  cuhue_precision precision; /* a device that lacks it answers CUHUE_USAGE */
+  cuhue_log_fn log;          /* NULL = silent */
+  void* log_user;
+  cuhue_log_level log_level; /* messages up to this level; 0 = CUHUE_LOG_WARNING */
+} cuhue_engine_options;
+
+typedef struct cuhue_engine cuhue_engine;
+
+CUHUE_API cuhue_status cuhue_engine_create(const cuhue_engine_options* options, cuhue_engine** engine,
+                                           cuhue_error* error);
+CUHUE_API void cuhue_engine_free(cuhue_engine* engine);
+CUHUE_API const char* cuhue_engine_device(const cuhue_engine* engine); /* the one in use: "cpu", "cuda:0" */
+CUHUE_API int cuhue_engine_threads(const cuhue_engine* engine);
+
+typedef struct cuhue_device_info {
+  size_t struct_size;
+  char name[32];         /* what cuhue_engine_options.device takes: "cpu", "cuda:0" */
+  char description[256]; /* processor or GPU model and what the backend uses of it */
+  int64_t memory_bytes;  /* of the device */
+  int threads;           /* CPU: cores this process may use; GPU: multiprocessors */
+  unsigned precisions;   /* bit (1 << cuhue_precision) set when supported */
+} cuhue_device_info;
+
+CUHUE_API size_t cuhue_device_count(void);
+CUHUE_API cuhue_status cuhue_device(size_t index, cuhue_device_info* info, cuhue_error* error);
+
+/* ---- weights
+ * ----------------------------------------------------------------------------------------------- */
+
+typedef struct cuhue_weights cuhue_weights;
+
+typedef enum cuhue_dtype {
+  CUHUE_F32 = 0,
+  CUHUE_F16,
+  CUHUE_BF16,
+  CUHUE_F64,
+  CUHUE_I64,
+  CUHUE_I32,
+  CUHUE_I16,
+  CUHUE_I8,
+  CUHUE_U8,
+  CUHUE_BOOL
+} cuhue_dtype;
+
+typedef struct cuhue_tensor_info {
+  size_t struct_size;
+  const char* name;
+  cuhue_dtype dtype;
+  int rank;
+  int64_t shape[8];
+  int64_t bytes;
+} cuhue_tensor_info;
+
+/* Opens a cuhue weight file (memory-mapped), verifies its checksums, and checks it against its network's
+ * schema. */
+CUHUE_API cuhue_status cuhue_weights_open(const char* path, cuhue_weights** weights, cuhue_error* error);
+/* The same from memory. The bytes are not copied: they must stay until the weights and all that was created
+ * from them are freed. label names them in messages. */
+CUHUE_API cuhue_status cuhue_weights_open_memory(const void* data, size_t size, const char* label,
+                                                 cuhue_weights** weights, cuhue_error* error);
+/* Weights computed from the tensors' names: for benches and tests; the colours mean nothing. */
+CUHUE_API cuhue_status cuhue_weights_formula(const char* network, cuhue_weights** weights,
+                                             cuhue_error* error);
+CUHUE_API void cuhue_weights_free(cuhue_weights* weights);
+
+CUHUE_API const char* cuhue_weights_network(const cuhue_weights* weights);
+CUHUE_API size_t cuhue_weights_metadata_count(const cuhue_weights* weights);
+CUHUE_API cuhue_status cuhue_weights_metadata(const cuhue_weights* weights, size_t index, const char** key,
+                                              const char** value, cuhue_error* error);
+CUHUE_API size_t cuhue_weights_tensor_count(const cuhue_weights* weights);
+CUHUE_API cuhue_status cuhue_weights_tensor(const cuhue_weights* weights, size_t index,
+                                            cuhue_tensor_info* info, cuhue_error* error);
+
+/* ---- networks on raw tensors
+ * ------------------------------------------------------------------------------- */
+
+/* What networks there are, and what each takes and gives. */
+typedef struct cuhue_network_info {
+  size_t struct_size;
+  const char* name;
+  const char* about;
+  size_t input_count, output_count, setting_count,
+      parameter_count;   /* parameter_count: tensors of a checkpoint */
+  int64_t size_multiple; /* H and W must be multiples of this */
+  int64_t default_size;  /* H and W it is usually run at */
+} cuhue_network_info;
+
+typedef struct cuhue_port_info {
+  size_t struct_size;
+  const char* name;
+  const char* shape; /* "[N,1,H,W]" */
+  const char* about;
+} cuhue_port_info;
+
+typedef struct cuhue_setting_info {
+  size_t struct_size;
+  const char* name;
+  const char* about;
+  double default_value, min, max;
+} cuhue_setting_info;
+
+CUHUE_API size_t cuhue_network_count(void);
+CUHUE_API cuhue_status cuhue_network_at(size_t index, cuhue_network_info* info, cuhue_error* error);
+CUHUE_API cuhue_status cuhue_network_find(const char* name, cuhue_network_info* info, cuhue_error* error);
+CUHUE_API cuhue_status cuhue_network_input_at(const char* network, size_t index, cuhue_port_info* info,
+                                              cuhue_error* error);
+CUHUE_API cuhue_status cuhue_network_output_at(const char* network, size_t index, cuhue_port_info* info,
+                                               cuhue_error* error);
+CUHUE_API cuhue_status cuhue_network_setting_at(const char* network, size_t index, cuhue_setting_info* info,
+                                                cuhue_error* error);
+
+/* A network with weights on a device. Prepare it for a size, fill its inputs, run, read its outputs:
+ *   cuhue_network_prepare(net, 1, 256, 256, NULL, 0, &e);
+ *   cuhue_network_input(net, "l", &in, &e);  copy into in.data;  cuhue_network_run(net, NULL, NULL, &e);
+ *   cuhue_network_output(net, "ab", &out, &e);  read out.data
+ * The buffers stay where they are until the next prepare. */
+typedef struct cuhue_network cuhue_network;
+
+typedef struct cuhue_tensor {
+  size_t struct_size;
+  float* data; /* [n, c, h, w] float32, dense */
+  int64_t n, c, h, w;
+} cuhue_tensor;
+
+typedef struct cuhue_memory {
+  size_t struct_size;
+  int64_t weight_bytes; /* packed weights on the device */
+  int64_t arena_bytes;  /* inputs, intermediates, outputs: one allocation */
+} cuhue_memory;
+
+typedef struct cuhue_layer {
+  size_t struct_size;
+  const char* name;     /* checkpoint path of the layer, "model1.0" */
+  const char* op;       /* "convolution" */
+  const char* provider; /* who executes it, "onednn jit:avx2" */
+  int64_t n, c, h, w;   /* its output */
+  int64_t macs;         /* multiply-accumulates of the direct form */
+  double seconds;       /* in the latest cuhue_network_profile */
+} cuhue_layer;
+
+/* Returns nonzero to cancel. fraction: 0..1 of the call's work. */
+typedef int (*cuhue_progress_fn)(void* user, double fraction);
+
+CUHUE_API cuhue_status cuhue_network_create(cuhue_engine* engine, cuhue_weights* weights,
+                                            cuhue_network** network, cuhue_error* error);
+CUHUE_API void cuhue_network_free(cuhue_network* network);
+/* Takes effect with the next prepare. */
+CUHUE_API cuhue_status cuhue_network_set(cuhue_network* network, const char* setting, double value,
+                                         cuhue_error* error);
+/* Plans memory and prepares every layer for inputs of [n, *, h, w]. outputs: the names wanted; NULL = all. */
+CUHUE_API cuhue_status cuhue_network_prepare(cuhue_network* network, int64_t n, int64_t h, int64_t w,
+                                             const char* const* outputs, size_t output_count,
+                                             cuhue_error* error);
+CUHUE_API cuhue_status cuhue_network_input(cuhue_network* network, const char* name, cuhue_tensor* tensor,
+                                           cuhue_error* error);
+CUHUE_API cuhue_status cuhue_network_output(cuhue_network* network, const char* name, cuhue_tensor* tensor,
+                                            cuhue_error* error);
+CUHUE_API cuhue_status cuhue_network_run(cuhue_network* network, cuhue_progress_fn progress,
+                                         void* progress_user, cuhue_error* error);
+CUHUE_API cuhue_status cuhue_network_memory(const cuhue_network* network, cuhue_memory* memory,
+                                            cuhue_error* error);
+/* Runs once with a clock around every layer; cuhue_network_layer reads the result. */
+CUHUE_API cuhue_status cuhue_network_profile(cuhue_network* network, cuhue_error* error);
+CUHUE_API size_t cuhue_network_layer_count(const cuhue_network* network);
+CUHUE_API cuhue_status cuhue_network_layer(const cuhue_network* network, size_t index, cuhue_layer* layer,
+                                           cuhue_error* error);
+
+/* ---- pixels and pictures
+ * ----------------------------------------------------------------------------------- */
+
+/* Channel order in memory; 16-bit samples in the machine's byte order; sRGB. */
+typedef enum cuhue_pixel_format {
+  CUHUE_GREY8 = 1,
+  CUHUE_GREY_ALPHA8,
+  CUHUE_RGB8,
+  CUHUE_RGBA8,
+  CUHUE_BGR8,
+  CUHUE_BGRA8,
+  CUHUE_GREY16 = 16,
+  CUHUE_GREY_ALPHA16,
+  CUHUE_RGB16,
+  CUHUE_RGBA16
+} cuhue_pixel_format;
+
+typedef struct cuhue_pixels {
+  size_t struct_size;
+  void* data; /* the caller's; first row on top */
+  int64_t width, height;
+  ptrdiff_t stride; /* bytes from row to row, >= width * bytes per pixel; 0 = tightly packed */
+  cuhue_pixel_format format;
+} cuhue_pixels;
+
+typedef enum cuhue_file_format {
+  CUHUE_FILE_AUTO = 0,
+  CUHUE_FILE_PNG,
+  CUHUE_FILE_JPEG,
+  CUHUE_FILE_BMP,
+  CUHUE_FILE_PNM
+} cuhue_file_format;
+
+typedef struct cuhue_encode_options {
+  size_t struct_size;
+  cuhue_file_format format; /* AUTO: from the path's extension, PNG when it has none or for memory */
+  int jpeg_quality;         /* 1..100; 0 = 95 */
+  int overwrite;            /* nonzero: an existing file is replaced */
+} cuhue_encode_options;
+
+/* A picture with the profiles that travel with it (ICC, EXIF, XMP). */
+typedef struct cuhue_image cuhue_image;
+
+/* PNG, JPEG, BMP, PNM by content; upright (EXIF orientation applied). */
+CUHUE_API cuhue_status cuhue_image_read(const char* path, cuhue_image** image, cuhue_error* error);
+CUHUE_API cuhue_status cuhue_image_decode(const void* data, size_t size, const char* label,
+                                          cuhue_image** image, cuhue_error* error);
+/* A new picture with undefined pixels; profiles copied from `like` unless NULL. */
+CUHUE_API cuhue_status cuhue_image_create(int64_t width, int64_t height, cuhue_pixel_format format,
+                                          const cuhue_image* like, cuhue_image** image, cuhue_error* error);
+CUHUE_API void cuhue_image_free(cuhue_image* image);
+CUHUE_API cuhue_status cuhue_image_pixels(cuhue_image* image, cuhue_pixels* pixels, cuhue_error* error);
+/* Written whole or not at all: to a temporary name beside path, then renamed. */
+CUHUE_API cuhue_status cuhue_image_write(const cuhue_image* image, const char* path,
+                                         const cuhue_encode_options* options, cuhue_error* error);
+/* The file's bytes, to be freed with cuhue_bytes_free. */
+CUHUE_API cuhue_status cuhue_image_encode(const cuhue_image* image, const cuhue_encode_options* options,
+                                          unsigned char** data, size_t* size, cuhue_error* error);
+CUHUE_API void cuhue_bytes_free(unsigned char* data);
+
+/* ---- colorizing
+ * -------------------------------------------------------------------------------------------- */
+
+typedef struct cuhue_system_info {
+  size_t struct_size;
+  const char* name; /* "eccv16", "lite" */
+  const char* about;
+  const char* networks; /* names of the networks whose weights it needs, separated by spaces */
+} cuhue_system_info;
+
+CUHUE_API size_t cuhue_system_count(void);
+CUHUE_API cuhue_status cuhue_system_at(size_t index, cuhue_system_info* info, cuhue_error* error);
+
+typedef struct cuhue_colorizer cuhue_colorizer;
+
+typedef struct cuhue_colorize_options {
+  size_t struct_size;
+  float chroma;      /* colours times this; 0 = 1, as published */
+  float temperature; /* annealed mean (eccv16): 0 = 1, as published; below 1 more vivid */
+  int as_published;  /* nonzero: the original's own arithmetic where it differs (rounding of bytes) */
+  cuhue_progress_fn progress; /* asked between layers */
+  void* progress_user;
+} cuhue_colorize_options;
+
+/* Seconds of one cuhue_colorize call. */
+typedef struct cuhue_timings {
+  size_t struct_size;
+  double compile; /* preparing the network for this batch size, the first time only */
+  double prepare; /* photo bytes to network input */
+  double network;
+  double finish; /* colours to full resolution, merge with the photo's luminance, bytes */
+  double total;
+} cuhue_timings;
+
+/* system: a name, or NULL for the one that the weights serve. */
+CUHUE_API cuhue_status cuhue_colorizer_create(cuhue_engine* engine, const char* system,
+                                              cuhue_weights* const* weights, size_t weight_count,
+                                              cuhue_colorizer** colorizer, cuhue_error* error);
+CUHUE_API void cuhue_colorizer_free(cuhue_colorizer* colorizer);
+CUHUE_API const char* cuhue_colorizer_system(const cuhue_colorizer* colorizer);
+/* Which format a colour picture of `input` should have: RGB or RGBA of the same depth. */
+CUHUE_API cuhue_pixel_format cuhue_output_format(cuhue_pixel_format input);
+/* Colours `count` photos in one network batch. Photos may differ in size and format; outputs[i] has the size
+ * and depth of inputs[i] and an RGB, RGBA, BGR or BGRA format; it may be inputs[i] itself. Alpha is copied.
+ * The second call with the same count and sizes allocates nothing. timings may be NULL. */
+CUHUE_API cuhue_status cuhue_colorize(cuhue_colorizer* colorizer, const cuhue_pixels* inputs,
+                                      const cuhue_pixels* outputs, size_t count,
+                                      const cuhue_colorize_options* options, cuhue_timings* timings,
+                                      cuhue_error* error);
+CUHUE_API cuhue_status cuhue_colorizer_memory(const cuhue_colorizer* colorizer, cuhue_memory* memory,
+                                              cuhue_error* error);
+
+/* ---- comparing pictures
+ * ------------------------------------------------------------------------------------ */
+
+typedef struct cuhue_metrics {
+  size_t struct_size;
+  double psnr; /* dB over RGB; infinity when equal */
+  double ssim; /* mean over RGB, 7x7 uniform window, Wang et al. 2004 (as scikit-image's default) */
+  double colorfulness_a, colorfulness_b; /* Hasler and Suesstrunk 2003 */
+  double mean_delta_e2000;               /* CIEDE2000, Sharma et al. 2005 */
+  int max_difference;                    /* levels of 8 bits */
+} cuhue_metrics;
+
+/* Two pictures of one size, any formats (16 bits are compared at 8). */
+CUHUE_API cuhue_status cuhue_compare(const cuhue_pixels* a, const cuhue_pixels* b, cuhue_metrics* metrics,
+                                     cuhue_error* error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

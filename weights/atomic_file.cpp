@@ -1,11 +1,10 @@
 #include "weights/atomic_file.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
-#include <cstdlib>
 #include <system_error>
 #include <utility>
 
@@ -14,7 +13,9 @@
 namespace cuhue {
 namespace {
 
-std::string reason(int code) { return std::generic_category().message(code); }
+std::string reason(int code) {
+  return std::generic_category().message(code);
+}
 
 }  // namespace
 
@@ -25,22 +26,25 @@ AtomicFile::AtomicFile(std::filesystem::path path, IfExists if_exists)
     throw Error(Status::output, path_.string() + ": is a folder; name a file inside it");
   }
   if (if_exists_ == IfExists::refuse && std::filesystem::exists(path_, ignored)) {
-    throw Error(Status::output, path_.string() + ": exists already; remove it, name another file, or use --force");
+    throw Error(Status::output,
+                path_.string() + ": exists already; remove it, name another file, or use --force");
   }
-  temporary_ = path_.string() + ".part-XXXXXX";
-  fd_ = ::mkstemp(temporary_.data());
+  // open() rather than mkstemp(): a result gets the permissions that the umask allows.
+  static std::atomic<unsigned> counter{0};
+  do {
+    temporary_ = path_.string() + ".part-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (fd_ < 0 && errno == EEXIST);
   if (fd_ < 0) {
     temporary_.clear();
     throw Error(Status::output, path_.string() + ": cannot be created (" + reason(errno) +
                                     "); check that the folder exists and is writable");
   }
-  // mkstemp makes private files; a result has the permissions that open() would have given it.
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  ::fchmod(fd_, 0666 & ~mask);
 }
 
-AtomicFile::~AtomicFile() { discard(); }
+AtomicFile::~AtomicFile() {
+  discard();
+}
 
 void AtomicFile::discard() noexcept {
   if (fd_ >= 0) ::close(fd_);
@@ -63,13 +67,14 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   }
 }
 
-void AtomicFile::commit() {
-  if (::fsync(fd_) != 0 && errno != EINVAL) fail("written");
+void AtomicFile::commit(Durability durability) {
+  if (durability == Durability::synced && ::fsync(fd_) != 0 && errno != EINVAL) fail("written");
   if (::close(std::exchange(fd_, -1)) != 0) fail("written");
   if (if_exists_ == IfExists::refuse) {
     // link() never replaces, so two writers of one name cannot both win.
     if (::link(temporary_.c_str(), path_.c_str()) != 0) {
-      if (errno == EEXIST) throw Error(Status::output, path_.string() + ": was created meanwhile; nothing written");
+      if (errno == EEXIST)
+        throw Error(Status::output, path_.string() + ": was created meanwhile; nothing written");
       // File systems without hard links: the check at construction stands.
       if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("renamed into place");
       temporary_.clear();

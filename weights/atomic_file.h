@@ -8,8 +8,8 @@
 
 namespace cuhue {
 
-// Throws Error(Status::output) that names the path: cannot be created, written (disk full) or renamed; or when it
-// exists and may not be replaced. Not committed = removed.
+// Throws Error(Status::output) that names the path: cannot be created, written (disk full) or renamed; or
+// when it exists and may not be replaced. Not committed = removed.
 class AtomicFile {
  public:
   enum class IfExists { refuse, replace };
@@ -20,7 +20,10 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(std::span<const std::byte> bytes);
-  void commit();  // syncs and renames; with IfExists::refuse a file that appeared meanwhile is not replaced
+  // Renames into place; with IfExists::refuse a file that appeared meanwhile is not replaced. synced:
+  // survives a power cut, at the price of waiting for the disk.
+  enum class Durability { buffered, synced };
+  void commit(Durability durability = Durability::buffered);
 
  private:
   [[noreturn]] void fail(const char* what) const;

@@ -25,6 +25,9 @@ struct StepProfile {
   double seconds = 0;  // of the latest profiled run
 };
 
+// Asked between layers with the fraction of the run that is done; true = stop with Error(Status::cancelled).
+using Poll = std::function<bool(double fraction)>;
+
 // Packed weights on a device, shared by the programs (sizes, batches) of one network. Made by a backend.
 class DeviceWeights {
  public:
@@ -39,9 +42,8 @@ class Program {
   // Host-visible float32 NCHW staging of the graph's inputs and outputs, fixed for the program's life.
   virtual TensorRef input(std::string_view name) = 0;
   virtual TensorRef output(std::string_view name) = 0;
-  // Inputs to outputs. Allocates nothing. `poll` (may be empty) is asked between layers; true = stop with
-  // Error(Status::cancelled).
-  virtual void run(const std::function<bool()>& poll = {}) = 0;
+  // Inputs to outputs. Allocates nothing. `poll` may be empty.
+  virtual void run(const Poll& poll = {}) = 0;
   // The same, timing each step on the way.
   virtual std::span<const StepProfile> profile() = 0;
   virtual std::int64_t arena_bytes() const = 0;

@@ -1,0 +1,60 @@
+// A system: photos in, photos in colour out. One file a system beside this header.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "runtime/image/pixels.h"
+#include "runtime/networks/loaded_network.h"
+
+namespace cuhue {
+
+// out: width, height and sample size of in; 3 or 4 channels; may be in itself.
+struct ColorizeJob {
+  ConstPixelView in;
+  PixelView out;
+};
+
+struct ColorizeOptions {
+  float chroma = 1.0f;       // colours times this
+  float temperature = 1.0f;  // of the annealed mean, where the system has one
+  bool as_published = false;
+};
+
+struct ColorizeTimings {  // seconds
+  double compile = 0, prepare = 0, network = 0, finish = 0;
+};
+
+// Not thread-safe; colorizers over the same LoadedNetworks may work at the same time.
+class Colorizer {
+ public:
+  virtual ~Colorizer() = default;
+  // All jobs in one network batch. A second call with the same number of jobs, sizes and options allocates
+  // nothing.
+  virtual void run(std::span<const ColorizeJob> jobs, const ColorizeOptions& options, const Poll& poll,
+                   ColorizeTimings& timings) = 0;
+  virtual std::int64_t weight_bytes() const = 0;
+  virtual std::int64_t arena_bytes() const = 0;  // of all programs and scratch held now
+};
+
+struct System {
+  std::string_view name;                   // "eccv16"
+  std::string_view about;                  // one line
+  std::vector<std::string_view> networks;  // whose weights it needs, in the order make() takes them
+  std::unique_ptr<Colorizer> (*make)(std::span<const LoadedNetwork> networks) = nullptr;
+};
+
+std::span<const System> systems();
+const System& system_or_throw(std::string_view name);  // Error(Status::usage) that lists the names
+// The system whose networks are exactly the given ones (in any order): Error(Status::usage) when none is.
+const System& system_for_networks(std::span<const std::string_view> networks);
+
+// Throws Error(Status::usage) that names what is wrong with job i: empty, stride too small, size or depth
+// that differ.
+void check_job(const ColorizeJob& job, std::size_t index);
+
+}  // namespace cuhue

@@ -1,0 +1,76 @@
+#include "runtime/colorizers/systems.h"
+
+#include <algorithm>
+#include <string>
+
+#include "weights/status.h"
+
+namespace cuhue {
+namespace {
+
+const System kSystems[] = {
+    {"lite",
+     "half ResNet-18 with a decoder, trained on Places205: small and quick, muted colours",
+     {"lite"},
+     make_lite},
+    {"eccv16",
+     "Zhang et al. 2016, Colorful Image Colorization: vivid colours from 313 bins",
+     {"eccv16"},
+     make_eccv16},
+};
+
+[[noreturn]] void refuse(std::size_t index, const std::string& what) {
+  throw Error(Status::usage, "photo " + std::to_string(index) + ": " + what);
+}
+
+void check_view(const ConstPixelView& v, std::size_t index, const char* which) {
+  if (v.data == nullptr || v.width <= 0 || v.height <= 0) {
+    refuse(index, std::string(which) + " is empty; give pixels with a width and height of at least 1");
+  }
+  if (v.stride < static_cast<std::ptrdiff_t>(v.width) * bytes_per_pixel(v.format)) {
+    refuse(index, std::string(which) + " has a stride of " + std::to_string(v.stride) +
+                      " bytes, less than a row of " + std::to_string(v.width * bytes_per_pixel(v.format)));
+  }
+}
+
+}  // namespace
+
+std::span<const System> systems() {
+  return kSystems;
+}
+
+const System& system_or_throw(std::string_view name) {
+  std::string names;
+  for (const System& s : kSystems) {
+    if (s.name == name) return s;
+    names += (names.empty() ? "" : ", ") + std::string(s.name);
+  }
+  throw Error(Status::usage, "no system is called '" + std::string(name) + "'; there are: " + names);
+}
+
+const System& system_for_networks(std::span<const std::string_view> networks) {
+  std::string given;
+  for (const System& s : kSystems) {
+    if (std::ranges::is_permutation(s.networks, networks)) return s;
+  }
+  for (const std::string_view n : networks) given += (given.empty() ? "" : ", ") + std::string(n);
+  throw Error(Status::usage,
+              "no system works with exactly these weights (" + given + "); name one with its weights");
+}
+
+void check_job(const ColorizeJob& job, std::size_t index) {
+  check_view(job.in, index, "the input");
+  check_view(job.out, index, "the output");
+  if (job.in.width != job.out.width || job.in.height != job.out.height) {
+    refuse(index, "the output is " + std::to_string(job.out.width) + "x" + std::to_string(job.out.height) +
+                      ", the input " + std::to_string(job.in.width) + "x" + std::to_string(job.in.height) +
+                      "; they must be equal");
+  }
+  if (is_grey(job.out.format))
+    refuse(index, "the output format is grey; give an RGB, RGBA, BGR or BGRA format");
+  if (bytes_per_sample(job.in.format) != bytes_per_sample(job.out.format)) {
+    refuse(index, "input and output differ in bits a sample; give the output the depth of the input");
+  }
+}
+
+}  // namespace cuhue

@@ -1,0 +1,14 @@
+// The constructors that the table in systems.cpp lists, one a file.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "runtime/colorizers/colorizer.h"
+
+namespace cuhue {
+
+std::unique_ptr<Colorizer> make_eccv16(std::span<const LoadedNetwork> networks);
+std::unique_ptr<Colorizer> make_lite(std::span<const LoadedNetwork> networks);
+
+}  // namespace cuhue

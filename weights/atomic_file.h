@@ -1,37 +1,45 @@
-// A file that is either whole or absent: written under a temporary name beside its path, then renamed.
+// A file that appears whole or not at all.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
 
 namespace cuhue {
 
-// Throws Error(Status::output) that names the path: cannot be created, written (disk full) or renamed; or
-// when it exists and may not be replaced. Not committed = removed.
+enum class Overwrite { no, yes };
+
+// Bytes go to an unnamed file in the target's folder (a hidden temporary name where the file system has no
+// unnamed files); publish() syncs it and gives it the target's name in one step. Destroyed before that,
+// nothing remains. A target that is a symbolic link is written through. Every failure is an Error with
+// Status::output that names the target and the remedy. One thread at a time.
 class AtomicFile {
  public:
-  enum class IfExists { refuse, replace };
-
-  AtomicFile(std::filesystem::path path, IfExists if_exists);
+  // Overwrite::no refuses an existing target now, and again (without a race) in publish().
+  AtomicFile(const std::filesystem::path& target, Overwrite overwrite);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(std::span<const std::byte> bytes);
-  // Renames into place; with IfExists::refuse a file that appeared meanwhile is not replaced. synced:
-  // survives a power cut, at the price of waiting for the disk.
-  enum class Durability { buffered, synced };
-  void commit(Durability durability = Durability::buffered);
+  void publish();
 
  private:
-  [[noreturn]] void fail(const char* what) const;
-  void discard() noexcept;
+  [[noreturn]] void fail(const std::string& what, int error) const;
+  [[noreturn]] void refuse_existing() const;
+  void check_target() const;
+  void open_unnamed();
+  void open_named();
+  void give_name();  // an unnamed file gets a temporary name
+  void move_to_target();
+  std::filesystem::path temporary_name() const;
 
-  std::filesystem::path path_;
-  std::string temporary_;
-  IfExists if_exists_;
+  std::filesystem::path target_;
+  std::filesystem::path folder_;
+  std::filesystem::path temporary_;  // empty while the file has no name
+  Overwrite overwrite_;
   int fd_ = -1;
 };
 

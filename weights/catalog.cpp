@@ -1,0 +1,58 @@
+#include "weights/catalog.h"
+
+#include <algorithm>
+
+namespace cuhue {
+namespace {
+
+constexpr CatalogEntry kEntries[] = {
+    {.name = "lite",
+     .network = "lite",
+     .about = "half ResNet-18 with an upsampling decoder, trained on Places205",
+     .url = "https://raw.githubusercontent.com/akbokha/image-colorization/"
+            "c4745f6c58cc6b8a5f3b436630a59f34dfc756d8/checkpoints/model-epoch-18-losses-0.003.pth",
+     .file_name = "lite-resnet18-places-ep18.pth",
+     .bytes = 3845773,
+     .sha256 = "e33be793f13ae6b3d69d12eee0bf297c5605f90e9096db0b85da86fc59ad0f5c",
+     .licence = "MIT",
+     .notes = "2019, Abdel K. Bokharouss, Dominik Grabarczyk, Simon Thorogood (akbokha/image-colorization); "
+              "the licence file is on the repository's master branch"},
+    {.name = "eccv16",
+     .network = "eccv16",
+     .about = "Zhang, Isola, Efros: Colorful Image Colorization (ECCV 2016), PyTorch release",
+     .url = "https://colorizers.s3.us-east-2.amazonaws.com/colorization_release_v2-9b330a0b.pth",
+     .file_name = "colorization_release_v2-9b330a0b.pth",
+     .bytes = 128976165,
+     .sha256 = "9b330a0bae53f4ded77b1e23defbf78beaa09c10ebc4c4999e8e4f4a160b93f9",
+     .licence = "BSD-2-Clause",
+     .notes =
+         "Richard Zhang, Phillip Isola, Alexei A. Efros (richzhang/colorization); the repository's licence"},
+    {.name = "siggraph17",
+     .network = "siggraph17",
+     .about = "Zhang, Zhu et al.: Real-Time User-Guided Image Colorization (SIGGRAPH 2017), PyTorch release",
+     .url = "https://colorizers.s3.us-east-2.amazonaws.com/siggraph17-df00044c.pth",
+     .file_name = "siggraph17-df00044c.pth",
+     .bytes = 136787426,
+     .sha256 = "df00044c0a4d7c3edcecf6f75437ce346a66e7a42612d9b968e1a7e17dbc6f66",
+     .licence = "BSD-2-Clause",
+     .notes = "Richard Zhang, Jun-Yan Zhu et al. (richzhang/colorization); the repository's licence; "
+              "mask_cent is 0"},
+};
+
+}  // namespace
+
+std::span<const CatalogEntry> catalog() {
+  return kEntries;
+}
+
+const CatalogEntry* find_catalog_entry(std::string_view name) {
+  const auto it = std::find_if(std::begin(kEntries), std::end(kEntries),
+                               [&](const CatalogEntry& e) { return e.name == name; });
+  return it == std::end(kEntries) ? nullptr : it;
+}
+
+bool matches(const CatalogEntry& entry, std::uint64_t bytes, std::string_view sha256) {
+  return bytes == entry.bytes && sha256.size() == 64 && sha256.starts_with(entry.sha256);
+}
+
+}  // namespace cuhue

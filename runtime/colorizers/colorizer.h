@@ -44,6 +44,7 @@ class Colorizer {
 struct System {
   std::string_view name;                   // "eccv16"
   std::string_view about;                  // one line
+  std::string_view network_names;          // the same, separated by spaces
   std::vector<std::string_view> networks;  // whose weights it needs, in the order make() takes them
   std::unique_ptr<Colorizer> (*make)(std::span<const LoadedNetwork> networks) = nullptr;
 };

@@ -11,10 +11,12 @@ namespace {
 const System kSystems[] = {
     {"lite",
      "half ResNet-18 with a decoder, trained on Places205: small and quick, muted colours",
+     "lite",
      {"lite"},
      make_lite},
     {"eccv16",
      "Zhang et al. 2016, Colorful Image Colorization: vivid colours from 313 bins",
+     "eccv16",
      {"eccv16"},
      make_eccv16},
 };

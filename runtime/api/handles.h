@@ -1,0 +1,77 @@
+// What the opaque handles of the C API hold.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cuhue/cuhue.h"
+#include "runtime/colorizers/colorizer.h"
+#include "runtime/graph/backend.h"
+#include "runtime/image/pixels.h"
+#include "runtime/networks/loaded_network.h"
+#include "weights/weight_file.h"
+
+namespace cuhue::api {
+
+// Shared by the weights handle and everything created from it, so handles may be freed in any order.
+struct WeightData : std::enable_shared_from_this<WeightData> {
+  const Network* network = nullptr;
+  std::optional<WeightFile> file;  // empty: formula weights
+  std::shared_ptr<const ParamSource> source;
+  std::vector<std::pair<std::string, std::string>> metadata;
+
+  // One packed copy a backend, however many networks and colorizers use it.
+  std::shared_ptr<DeviceWeights> on_device(const std::shared_ptr<Backend>& backend);
+
+ private:
+  std::mutex mutex_;
+  std::map<const Backend*, std::weak_ptr<DeviceWeights>> packed_;
+};
+
+PixelView to_view(const cuhue_pixels& p);
+cuhue_pixels to_pixels(const PixelView& v);
+const Network& network_named(const char* name);
+
+}  // namespace cuhue::api
+
+struct cuhue_engine {
+  std::shared_ptr<cuhue::Backend> backend;
+  std::string device;
+  cuhue::CompileOptions compile;
+  cuhue_log_fn log = nullptr;
+  void* log_user = nullptr;
+  cuhue_log_level log_level = CUHUE_LOG_WARNING;
+
+  void say(cuhue_log_level level, const std::string& message) const {
+    if (log != nullptr && level <= log_level) log(log_user, level, message.c_str());
+  }
+  cuhue::LoadedNetwork load(const cuhue_weights& weights) const;
+};
+
+struct cuhue_weights {
+  std::shared_ptr<cuhue::api::WeightData> data;
+};
+
+struct cuhue_network {
+  cuhue::LoadedNetwork loaded;
+  std::shared_ptr<cuhue::api::WeightData> weights;
+  cuhue::Settings settings;
+  std::unique_ptr<cuhue::Program> program;
+  std::vector<cuhue::StepProfile> profile;
+};
+
+struct cuhue_image {
+  cuhue::Image image;
+};
+
+struct cuhue_colorizer {
+  const cuhue::System* system = nullptr;
+  std::vector<std::shared_ptr<cuhue::api::WeightData>> weights;
+  std::unique_ptr<cuhue::Colorizer> colorizer;
+  std::vector<cuhue::ColorizeJob> jobs;  // kept so that a second call allocates nothing
+};

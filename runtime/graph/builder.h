@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "runtime/graph/graph.h"
@@ -31,6 +32,9 @@ struct PoolOptions {
   int kernel = 2, stride = 2, pad = 0;
 };
 
+// Parameters are registered in the order of the calls: the order of the checkpoint's tensors. A key that is
+// stated twice with the same shape is one parameter shared by two layers. Layers without a key (relu, add, …)
+// are named after their input: "model1.0.relu".
 class Builder {
  public:
   ValueId input(std::string name, Dims dims);
@@ -42,7 +46,7 @@ class Builder {
   ValueId linear(ValueId x, const Leaf& leaf, std::int64_t out,
                  bool bias = true);  // leaf.weight [out, in], leaf.bias
   ValueId batch_norm(ValueId x, const Leaf& leaf,
-                     float eps = 1e-5f);  // leaf.{weight,bias,running_mean,running_var}
+                     float eps = 1e-5f);  // leaf.{weight,bias,running_mean,running_var,num_batches_tracked}
   ValueId pool(ValueId x, const PoolOptions& o);
   ValueId relu(ValueId x);
   ValueId activation(ValueId x, Activation a);
@@ -58,7 +62,15 @@ class Builder {
 
  private:
   friend class Scope;
-  // (private helpers)
+  std::string path(const Leaf& leaf) const;
+  std::string unique_name(std::string wanted) const;
+  const Value& value(ValueId v, std::string_view layer) const;
+  void check_convolution(const ConvOptions& o, const std::string& layer, const Dims& in) const;
+  ParamId param(const std::string& key, std::vector<std::int64_t> shape, ParamRole role, int stride = 1);
+  ValueId add_value(std::string name, Dims dims);
+  ValueId add_node(Op op, std::vector<ValueId> inputs, const std::string& name, Dims dims);
+  ValueId convolution(ValueId x, const Leaf& leaf, const ConvOptions& o, bool transposed);
+
   Graph graph_;
   std::vector<std::string> scope_;
 };

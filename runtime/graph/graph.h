@@ -140,4 +140,8 @@ std::vector<ValueId> uses(const Node& node);
 std::string_view op_name(const Op& op);               // "convolution", "pool", …
 std::int64_t macs(const Graph& g, const Node& node);  // multiply-accumulates of the direct form
 
+// Error(Status::internal) that names the node when an id is out of range, a value has two makers or is read
+// before it is made, or an output is never made. Builder and passes keep this true.
+void check_graph(const Graph& g);
+
 }  // namespace cuhue

@@ -14,6 +14,7 @@
 #include "runtime/graph/builder.h"
 #include "runtime/graph/graph.h"
 #include "runtime/graph/param_source.h"
+#include "weights/weight_file.h"
 
 namespace cuhue {
 
@@ -67,6 +68,10 @@ Graph build_graph(const Network& n, std::int64_t batch, std::int64_t h, std::int
 
 // Which tensors a checkpoint of this network holds, in file order.
 const std::vector<Param>& schema(const Network& n);
+
+// check_weights() of the schema, and that the file says it is of this network and of this
+// version.
+void check_weights(const Network& n, const WeightFile& file);
 
 // Weights computed from their names: the same in every language (no trained weights needed).
 class FormulaSource final : public ParamSource {

@@ -1,0 +1,287 @@
+#include "runtime/graph/builder.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "weights/status.h"
+
+namespace cuhue {
+namespace {
+
+std::string text(const std::vector<std::int64_t>& shape) {
+  std::string s = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) s += (i ? ", " : "") + std::to_string(shape[i]);
+  return s + "]";
+}
+
+std::string text(const Dims& d) {
+  return text(std::vector<std::int64_t>{d.n, d.c, d.h, d.w});
+}
+
+[[noreturn]] void misfit(std::string_view layer, const std::string& what) {
+  throw Error(Status::usage, "layer " + std::string(layer) + ": " + what);
+}
+
+void check_dims(const Dims& d, std::string_view layer) {
+  if (std::min({d.n, d.c, d.h, d.w}) < 1) misfit(layer, "size " + text(d) + " is not positive");
+  std::int64_t count = d.n;
+  bool overflow = false;
+  for (const std::int64_t extent : {d.c, d.h, d.w}) overflow |= __builtin_mul_overflow(count, extent, &count);
+  if (overflow || count > INT64_MAX / 64 || std::max({d.n, d.c, d.h, d.w}) > INT32_MAX)
+    misfit(layer, "size " + text(d) + " is too large");
+}
+
+// Windows of `kernel` taps along one axis, as PyTorch counts them.
+std::int64_t window_count(std::int64_t in, std::int64_t pad, std::int64_t extent, std::int64_t stride) {
+  return in + 2 * pad < extent ? 0 : (in + 2 * pad - extent) / stride + 1;
+}
+
+std::string_view suffix(ActivationKind kind) {
+  switch (kind) {
+    case ActivationKind::relu: return ".relu";
+    case ActivationKind::leaky_relu: return ".leaky_relu";
+    case ActivationKind::tanh: return ".tanh";
+    case ActivationKind::sigmoid: return ".sigmoid";
+  }
+  return ".activation";
+}
+
+}  // namespace
+
+// ---- names, parameters, values
+// ------------------------------------------------------------------------------------
+
+std::string Builder::path(const Leaf& leaf) const {
+  std::string joined;
+  for (const std::string& part : scope_) joined += part + ".";
+  return joined + leaf.text;
+}
+
+std::string Builder::unique_name(std::string wanted) const {
+  const auto taken = [&](const std::string& name) {
+    return std::any_of(graph_.values.begin(), graph_.values.end(),
+                       [&](const Value& v) { return v.name == name; });
+  };
+  if (!taken(wanted)) return wanted;
+  int number = 2;
+  while (taken(wanted + "_" + std::to_string(number))) ++number;
+  return wanted + "_" + std::to_string(number);
+}
+
+const Value& Builder::value(ValueId v, std::string_view layer) const {
+  if (v < 0 || static_cast<std::size_t>(v) >= graph_.values.size())
+    misfit(layer, "its input is not a value of this graph");
+  return graph_.values[static_cast<std::size_t>(v)];
+}
+
+ParamId Builder::param(const std::string& key, std::vector<std::int64_t> shape, ParamRole role, int stride) {
+  for (std::size_t i = 0; i < graph_.params.size(); ++i) {
+    const Param& known = graph_.params[i];
+    if (known.name != key) continue;
+    if (known.shape != shape || known.role != role || known.stride != stride)
+      misfit(key, "stated with shape " + text(known.shape) + " and again, differently, with " + text(shape));
+    return static_cast<ParamId>(i);
+  }
+  graph_.params.push_back({key, std::move(shape), role, stride});
+  return static_cast<ParamId>(graph_.params.size() - 1);
+}
+
+ValueId Builder::add_value(std::string name, Dims dims) {
+  check_dims(dims, name);
+  graph_.values.push_back({dims, std::move(name)});
+  return static_cast<ValueId>(graph_.values.size() - 1);
+}
+
+ValueId Builder::add_node(Op op, std::vector<ValueId> inputs, const std::string& name, Dims dims) {
+  const std::string unique = unique_name(name);
+  const ValueId out = add_value(unique, dims);
+  graph_.nodes.push_back({std::move(op), std::move(inputs), out, unique});
+  return out;
+}
+
+// ---- inputs and outputs
+// -------------------------------------------------------------------------------------------
+
+ValueId Builder::input(std::string name, Dims dims) {
+  for (const Binding& b : graph_.inputs) {
+    if (b.name == name) misfit(name, "the graph has an input of this name already");
+  }
+  const ValueId v = add_value(unique_name(name), dims);
+  graph_.inputs.push_back({std::move(name), v});
+  return v;
+}
+
+void Builder::output(std::string name, ValueId v) {
+  value(v, name);
+  for (const Binding& b : graph_.outputs) {
+    if (b.name == name) misfit(name, "the graph has an output of this name already");
+  }
+  graph_.outputs.push_back({std::move(name), v});
+}
+
+// ---- layers with weights
+// ------------------------------------------------------------------------------------------
+
+void Builder::check_convolution(const ConvOptions& o, const std::string& layer, const Dims& in) const {
+  if (o.out < 1 || o.kernel < 1 || o.stride < 1 || o.dilation < 1 || o.pad < 0)
+    misfit(layer, "out, kernel, stride and dilation must be at least 1 and pad at least 0");
+  if (o.pad_mode == PadMode::reflect && o.pad >= std::min(in.h, in.w))
+    misfit(layer, "reflect padding of " + std::to_string(o.pad) + " needs a larger input than " + text(in));
+}
+
+ValueId Builder::convolution(ValueId x, const Leaf& leaf, const ConvOptions& o, bool transposed) {
+  const std::string name = path(leaf);
+  const Dims in = value(x, name).dims;
+  check_convolution(o, name, in);
+  const std::int64_t extent = std::int64_t{o.dilation} * (o.kernel - 1) + 1;
+  const std::int64_t stride = o.stride, pad = o.pad;
+  Dims out{in.n, o.out, 0, 0};
+  if (transposed) {
+    if (o.pad_mode != PadMode::zero) misfit(name, "a transposed convolution pads with zeros only");
+    out.h = (in.h - 1) * stride - 2 * pad + extent;
+    out.w = (in.w - 1) * stride - 2 * pad + extent;
+  } else {
+    out.h = window_count(in.h, pad, extent, stride);
+    out.w = window_count(in.w, pad, extent, stride);
+  }
+  if (out.h < 1 || out.w < 1)
+    misfit(name, "a window of " + std::to_string(extent) + " with padding " + std::to_string(o.pad) +
+                     " leaves nothing of " + text(in));
+
+  Convolution op;
+  op.transposed = transposed;
+  op.out_channels = o.out;
+  op.kernel_h = op.kernel_w = o.kernel;
+  op.stride = o.stride;
+  op.dilation = o.dilation;
+  op.pad_top = op.pad_left = op.pad_bottom = op.pad_right = o.pad;
+  op.pad_mode = o.pad_mode;
+  op.weight = transposed ? param(name + ".weight", {in.c, o.out, o.kernel, o.kernel},
+                                 ParamRole::transposed_weight, o.stride)
+                         : param(name + ".weight", {o.out, in.c, o.kernel, o.kernel}, ParamRole::weight);
+  if (o.bias) op.bias = param(name + ".bias", {o.out}, ParamRole::bias);
+  return add_node(std::move(op), {x}, name, out);
+}
+
+ValueId Builder::conv(ValueId x, const Leaf& leaf, const ConvOptions& o) {
+  return convolution(x, leaf, o, false);
+}
+
+ValueId Builder::conv_transpose(ValueId x, const Leaf& leaf, const ConvOptions& o) {
+  return convolution(x, leaf, o, true);
+}
+
+ValueId Builder::linear(ValueId x, const Leaf& leaf, std::int64_t out, bool bias) {
+  const std::string name = path(leaf);
+  const Dims in = value(x, name).dims;
+  if (in.h != 1 || in.w != 1) misfit(name, "a matrix product takes [n, c, 1, 1], not " + text(in));
+  if (out < 1) misfit(name, "out must be at least 1");
+  MatMul op;
+  op.out_channels = out;
+  op.weight = param(name + ".weight", {out, in.c}, ParamRole::weight);
+  if (bias) op.bias = param(name + ".bias", {out}, ParamRole::bias);
+  return add_node(std::move(op), {x}, name, {in.n, out, 1, 1});
+}
+
+ValueId Builder::batch_norm(ValueId x, const Leaf& leaf, float eps) {
+  const std::string name = path(leaf);
+  const Dims in = value(x, name).dims;
+  if (!(eps >= 0.0f)) misfit(name, "eps must not be negative");
+  BatchNormParams op;
+  op.gamma = param(name + ".weight", {in.c}, ParamRole::norm_scale);
+  op.beta = param(name + ".bias", {in.c}, ParamRole::bias);
+  op.mean = param(name + ".running_mean", {in.c}, ParamRole::running_mean);
+  op.var = param(name + ".running_var", {in.c}, ParamRole::running_var);
+  param(name + ".num_batches_tracked", {}, ParamRole::ignored);
+  op.eps = eps;
+  return add_node(op, {x}, name, in);
+}
+
+// ---- layers without weights
+// ---------------------------------------------------------------------------------------
+
+ValueId Builder::pool(ValueId x, const PoolOptions& o) {
+  const Value& in = value(x, "pool");
+  const std::string name = in.name + ".pool";
+  if (o.kernel < 1 || o.stride < 1 || o.pad < 0 || o.pad > o.kernel / 2)
+    misfit(name, "kernel and stride must be at least 1 and pad between 0 and half the kernel");
+  const Dims out{in.dims.n, in.dims.c, window_count(in.dims.h, o.pad, o.kernel, o.stride),
+                 window_count(in.dims.w, o.pad, o.kernel, o.stride)};
+  if (out.h < 1 || out.w < 1)
+    misfit(name, "a window of " + std::to_string(o.kernel) + " leaves nothing of " + text(in.dims));
+  return add_node(Pool{o.kind, o.kernel, o.stride, o.pad, o.pad, o.pad, o.pad}, {x}, name, out);
+}
+
+ValueId Builder::relu(ValueId x) {
+  return activation(x, {ActivationKind::relu, 0.0f});
+}
+
+ValueId Builder::activation(ValueId x, Activation a) {
+  const Value& in = value(x, "activation");
+  return add_node(a, {x}, in.name + std::string(suffix(a.kind)), in.dims);
+}
+
+ValueId Builder::affine(ValueId x, float scale, float shift) {
+  const Value& in = value(x, "affine");
+  if (!std::isfinite(scale) || !std::isfinite(shift))
+    misfit(in.name + ".affine", "scale and shift must be finite");
+  return add_node(ScalarAffine{scale, shift}, {x}, in.name + ".affine", in.dims);
+}
+
+ValueId Builder::add(ValueId a, ValueId b) {
+  const Value& left = value(a, "add");
+  const Value& right = value(b, "add");
+  const std::string name = left.name + ".add";
+  if (!(left.dims == right.dims))
+    misfit(name, "adds " + text(left.dims) + " and " + text(right.dims) + " of " + right.name);
+  return add_node(Add{}, {a, b}, name, left.dims);
+}
+
+ValueId Builder::concat(std::initializer_list<ValueId> xs) {
+  if (xs.size() == 0) misfit("concat", "needs at least one input");
+  const Value& first = value(*xs.begin(), "concat");
+  const std::string name = first.name + ".concat";
+  Dims out = first.dims;
+  out.c = 0;
+  for (const ValueId x : xs) {
+    const Value& v = value(x, name);
+    if (v.dims.n != out.n || v.dims.h != out.h || v.dims.w != out.w)
+      misfit(name, "joins " + text(first.dims) + " and " + text(v.dims) + " of " + v.name);
+    out.c += v.dims.c;
+  }
+  return add_node(Concat{}, xs, name, out);
+}
+
+ValueId Builder::upsample(ValueId x, UpsampleKind kind, int factor) {
+  const Value& in = value(x, "upsample");
+  const std::string name = in.name + ".upsample";
+  if (factor < 1) misfit(name, "factor must be at least 1");
+  Dims out = in.dims;
+  out.h *= factor;
+  out.w *= factor;
+  return add_node(Upsample{kind, factor, 1.0f}, {x}, name, out);
+}
+
+ValueId Builder::softmax(ValueId x, float temperature) {
+  const Value& in = value(x, "softmax");
+  const std::string name = in.name + ".softmax";
+  if (!(temperature > 0.0f) || !std::isfinite(temperature)) misfit(name, "temperature must be positive");
+  return add_node(Softmax{temperature}, {x}, name, in.dims);
+}
+
+// ---- scopes
+// -------------------------------------------------------------------------------------------------------
+
+Scope::Scope(Builder& b, std::string_view name) : builder_(b) {
+  builder_.scope_.emplace_back(name);
+}
+
+Scope::Scope(Builder& b, std::string_view name, int index) : builder_(b) {
+  builder_.scope_.push_back(std::string(name) + std::to_string(index));
+}
+
+Scope::~Scope() {
+  builder_.scope_.pop_back();
+}
+
+}  // namespace cuhue

@@ -1,0 +1,11 @@
+// What each network's file gives to the table in networks.cpp.
+#pragma once
+
+#include "runtime/networks/network.h"
+
+namespace cuhue {
+
+Network eccv16();
+Network lite();
+
+}  // namespace cuhue

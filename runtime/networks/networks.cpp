@@ -1,0 +1,150 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <string>
+
+#include "runtime/networks/definitions.h"
+#include "runtime/networks/network.h"
+#include "weights/status.h"
+
+namespace cuhue {
+namespace {
+
+std::string in_quotes(std::string_view s) {
+  return "\"" + std::string(s) + "\"";
+}
+
+// "a, b, c" of anything with a name.
+template <class Range>
+std::string names_of(const Range& range) {
+  std::string list;
+  for (const auto& item : range) list += (list.empty() ? "" : ", ") + std::string(item.name);
+  return list.empty() ? "none" : list;
+}
+
+std::string number(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%g", value);
+  return text.data();
+}
+
+std::string size_text(std::int64_t h, std::int64_t w) {
+  return std::to_string(h) + "x" + std::to_string(w);
+}
+
+const Setting* find_setting(const Network& n, std::string_view name) {
+  const auto it =
+      std::find_if(n.settings.begin(), n.settings.end(), [&](const Setting& s) { return s.name == name; });
+  return it == n.settings.end() ? nullptr : &*it;
+}
+
+// Keeps only the outputs asked for, in the order they were asked for.
+void select_outputs(const Network& n, Graph& g, std::span<const std::string_view> names) {
+  std::vector<Binding> chosen;
+  for (const std::string_view name : names) {
+    const auto is_it = [&](const Binding& b) { return b.name == name; };
+    const auto it = std::find_if(g.outputs.begin(), g.outputs.end(), is_it);
+    if (it == g.outputs.end())
+      throw Error(Status::usage, std::string(n.name) + " has no output " + in_quotes(name) +
+                                     "; it has: " + names_of(n.outputs));
+    if (std::find_if(chosen.begin(), chosen.end(), is_it) != chosen.end())
+      throw Error(Status::usage, std::string(n.name) + ": output " + in_quotes(name) + " is asked for twice");
+    chosen.push_back(*it);
+  }
+  g.outputs = std::move(chosen);
+}
+
+}  // namespace
+
+std::span<const Network> networks() {
+  static const std::vector<Network> table = {eccv16(), lite()};
+  return table;
+}
+
+const Network* find_network(std::string_view name) {
+  for (const Network& n : networks()) {
+    if (n.name == name) return &n;
+  }
+  return nullptr;
+}
+
+const Network& network_or_throw(std::string_view name) {
+  if (const Network* n = find_network(name)) return *n;
+  throw Error(Status::usage, "no network " + in_quotes(name) + "; the networks are: " + names_of(networks()));
+}
+
+double setting(const Network& n, const Settings& s, std::string_view name) {
+  if (const auto it = s.find(name); it != s.end()) return it->second;
+  const Setting* known = find_setting(n, name);
+  if (known == nullptr)
+    throw Error(Status::internal, std::string(n.name) + " reads setting " + in_quotes(name) +
+                                      ", which its table lacks; this is a defect in cuhue");
+  return known->default_value;
+}
+
+void check_settings(const Network& n, const Settings& s) {
+  for (const auto& [name, value] : s) {
+    const Setting* known = find_setting(n, name);
+    if (known == nullptr)
+      throw Error(Status::usage, std::string(n.name) + " has no setting " + in_quotes(name) +
+                                     "; it has: " + names_of(n.settings));
+    if (!(value >= known->min && value <= known->max))
+      throw Error(Status::usage, std::string(n.name) + ": setting " + in_quotes(name) + " is " +
+                                     number(value) + ", must be between " + number(known->min) + " and " +
+                                     number(known->max));
+  }
+}
+
+void check_size(const Network& n, std::int64_t batch, std::int64_t h, std::int64_t w) {
+  const std::string name(n.name);
+  if (batch < 1)
+    throw Error(Status::usage, name + ": batch is " + std::to_string(batch) + ", must be at least 1");
+  if (h < 1 || w < 1) throw Error(Status::usage, name + ": size " + size_text(h, w) + " is not positive");
+  const std::int64_t m = n.size_multiple;
+  if (h % m == 0 && w % m == 0) return;
+  const auto down = [&](std::int64_t x) { return std::max(x / m, std::int64_t{1}) * m; };
+  const auto up = [&](std::int64_t x) { return ((x - 1) / m + 1) * m; };
+  throw Error(Status::usage, name + ": height and width must be multiples of " + std::to_string(m) +
+                                 ", not " + size_text(h, w) + "; " + size_text(down(h), down(w)) + " and " +
+                                 size_text(up(h), up(w)) + " would do");
+}
+
+Graph build_graph(const Network& n, std::int64_t batch, std::int64_t h, std::int64_t w,
+                  const Settings& settings, std::span<const std::string_view> outputs) {
+  check_size(n, batch, h, w);
+  check_settings(n, settings);
+  Builder b;
+  n.build(b, batch, h, w, settings);
+  Graph g = b.take();
+  if (!outputs.empty()) select_outputs(n, g, outputs);
+  return g;
+}
+
+const std::vector<Param>& schema(const Network& n) {
+  static const std::vector<std::vector<Param>> all = [] {
+    std::vector<std::vector<Param>> schemas;
+    for (const Network& each : networks())
+      schemas.push_back(build_graph(each, 1, each.default_size, each.default_size).params);
+    return schemas;
+  }();
+  const std::span<const Network> table = networks();
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    if (table[i].name == n.name) return all[i];
+  }
+  throw Error(Status::internal, "schema of " + in_quotes(n.name) + ", which is not in the table of networks");
+}
+
+void check_weights(const Network& n, const WeightFile& file) {
+  if (file.network() != n.name)
+    throw Error(Status::weights, file.label() + ": holds weights of network " + in_quotes(file.network()) +
+                                     ", expected " + in_quotes(n.name) + "; give the file of that network");
+  if (file.network_version() != n.version)
+    throw Error(Status::weights, file.label() + ": made for version " +
+                                     std::to_string(file.network_version()) + " of " + std::string(n.name) +
+                                     ", this build has version " + std::to_string(n.version) +
+                                     "; convert the checkpoint again");
+  check_weights(schema(n), file);
+}
+
+}  // namespace cuhue

@@ -1,0 +1,30 @@
+// Who executes an op. Each provider serves a node by emitting steps, or returns false and has emitted none.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "runtime/cpu/lowering.h"
+
+namespace cuhue::cpu {
+
+struct Provider {
+  std::string_view name;
+  bool (*serve)(const Node& node, Lowering& lowering);
+};
+
+bool serve_onednn(const Node& node, Lowering& lowering);     // convolutions, matrix product, pooling
+bool serve_kernels(const Node& node, Lowering& lowering);    // everything else, from kernels/
+bool serve_reference(const Node& node, Lowering& lowering);  // plain loops for what oneDNN refuses
+
+// In the order they are asked.
+inline constexpr Provider kProviders[] = {
+    {"onednn", serve_onednn}, {"kernels", serve_kernels}, {"reference", serve_reference}};
+
+// Elementwise steps from one place to another (may be the same) for `ops` in order; residual values are read
+// in the layout of `from`. At least one step is emitted when the places differ.
+void emit_elementwise(const Node& node, Lowering& lowering, const Place& from, const Place& to,
+                      std::span<const EpilogueStep> ops);
+
+}  // namespace cuhue::cpu

@@ -1,0 +1,288 @@
+// Convolutions, matrix products and pooling by oneDNN, activations in the blocked layouts it asks for.
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "runtime/cpu/onednn.h"
+#include "runtime/cpu/pad.h"
+#include "runtime/cpu/providers.h"
+
+namespace cuhue::cpu {
+namespace {
+
+class OnednnStep final : public Step {
+ public:
+  struct Places {
+    Place in, out;
+    int scratch = -1;
+    const float* weights = nullptr;
+    const float* bias = nullptr;
+    std::vector<const float*> post;             // operands in the weights
+    std::vector<std::optional<Place>> post_in;  // operands in the arena
+  };
+  OnednnStep(std::unique_ptr<onednn::Primitive> primitive, Places places)
+      : primitive_(std::move(primitive)), places_(std::move(places)) {}
+
+  void bind(const Memory& memory) override {
+    onednn::Operands operands;
+    operands.src = memory.tensor(places_.in).data;
+    operands.dst = memory.tensor(places_.out).data;
+    operands.weights = places_.weights;
+    operands.bias = places_.bias;
+    operands.scratch = places_.scratch >= 0 ? memory.bytes(places_.scratch) : nullptr;
+    for (std::size_t i = 0; i < places_.post.size(); ++i) {
+      if (places_.post_in[i]) places_.post[i] = memory.tensor(*places_.post_in[i]).data;
+    }
+    operands.post = places_.post;
+    primitive_->bind(operands);
+  }
+  void run() override { primitive_->run(); }
+
+ private:
+  std::unique_ptr<onednn::Primitive> primitive_;
+  Places places_;
+};
+
+// The first steps of an epilogue as oneDNN post-ops.
+struct PostChain {
+  std::vector<onednn::PostOp> ops;
+  std::vector<const float*> operands;        // one an op, nullptr where it needs none
+  std::vector<std::optional<Place>> places;  // one an op, of residuals that stay apart
+};
+
+// What a convolution or matrix product is to this provider.
+struct Job {
+  const Node& node;
+  onednn::Request request;
+  LayerParams layer;
+  std::span<const EpilogueStep> epilogue;
+};
+
+ValueId residual_of(const EpilogueStep& step) {
+  const auto* residual = std::get_if<Residual>(&step);
+  return residual != nullptr ? residual->value : kNone;
+}
+
+// Only one residual can be summed in place, the first.
+ValueId first_residual(std::span<const EpilogueStep> steps) {
+  for (const EpilogueStep& step : steps) {
+    if (const ValueId v = residual_of(step); v != kNone) return v;
+  }
+  return kNone;
+}
+
+onednn::PostOp activation_op(const Activation& a) {
+  switch (a.kind) {
+    case ActivationKind::relu: return {onednn::PostKind::relu};
+    case ActivationKind::leaky_relu: return {onednn::PostKind::relu, a.alpha};
+    case ActivationKind::tanh: return {onednn::PostKind::tanh};
+    case ActivationKind::sigmoid: break;
+  }
+  return {onednn::PostKind::sigmoid};
+}
+
+PostChain chain_of(const Job& job, Lowering& lowering, std::size_t length, ValueId summed,
+                   std::int64_t block) {
+  PostChain chain;
+  const auto add = [&chain](const onednn::PostOp& op, const float* operand = nullptr) {
+    chain.ops.push_back(op);
+    chain.operands.push_back(operand);
+  };
+  for (const EpilogueStep& step : job.epilogue.first(length)) {
+    if (const auto* activation = std::get_if<Activation>(&step)) {
+      add(activation_op(*activation));
+    } else if (const auto* scalar = std::get_if<ScalarAffine>(&step)) {
+      add({onednn::PostKind::linear, scalar->scale, scalar->shift});
+    } else if (const auto* norm = std::get_if<BatchNormParams>(&step)) {
+      const auto affine =
+          lowering.weights().affine(lowering.layer_params(job.node.name, kNone, kNone, *norm));
+      add({onednn::PostKind::mul_channel}, affine.scale);
+      add({onednn::PostKind::add_channel}, affine.shift);
+    } else if (residual_of(step) == summed) {
+      add({onednn::PostKind::sum});
+    } else {
+      add({onednn::PostKind::add_tensor, 0.0f, 0.0f, block});
+    }
+  }
+  return chain;
+}
+
+// The weight in the layout it already stands in when that is as good as the primitive's own choice: programs
+// of several sizes share one copy.
+std::unique_ptr<onednn::Primitive> create(const Job& job, Lowering& lowering, onednn::Request request,
+                                          const PostChain& chain) {
+  request.post = chain.ops;
+  auto own = onednn::Primitive::create(request);
+  const auto standing = lowering.weights().layout_of(job.layer);
+  if (!own || !standing || standing->id() == own->weight_layout().id()) return own;
+  request.weights = &*standing;
+  auto shared = onednn::Primitive::create(request);
+  return shared && shared->fast() >= own->fast() ? std::move(shared) : std::move(own);
+}
+
+struct Choice {
+  std::unique_ptr<onednn::Primitive> primitive;
+  std::size_t fused = 0;  // epilogue steps inside
+  ValueId summed = kNone;
+};
+
+// The longest part of the epilogue that a fast implementation takes; else the longest any takes. oneDNN runs
+// the post-ops of a transposed convolution as plain loops: an elementwise step of ours is faster.
+Choice choose(const Job& job, Lowering& lowering) {
+  Choice fallback;
+  const bool fuse = job.request.kind != onednn::Kind::transposed_convolution;
+  for (std::size_t left = (fuse ? job.epilogue.size() : 0) + 1; left-- > 0;) {
+    const auto part = job.epilogue.first(left);
+    ValueId summed = first_residual(part);
+    if (summed != kNone && !lowering.may_overwrite(summed)) summed = kNone;
+    auto request = job.request;
+    std::unique_ptr<onednn::Primitive> primitive;
+    if (summed != kNone) {
+      // Summing in place needs the residual to stand in the layout of the result.
+      request.out_block = lowering.place(summed).block;
+      primitive = create(job, lowering, request, chain_of(job, lowering, left, summed, 0));
+      if (!primitive || !primitive->fast()) {
+        summed = kNone;
+        primitive = nullptr;
+        request.out_block = job.request.out_block;
+      }
+    }
+    if (!primitive) {
+      primitive = create(job, lowering, request, chain_of(job, lowering, left, kNone, 8));
+      if (primitive && first_residual(part) != kNone && primitive->out_block() != 8) {
+        request.out_block = primitive->out_block();
+        primitive = create(job, lowering, request, chain_of(job, lowering, left, kNone, request.out_block));
+      }
+    }
+    if (!primitive) continue;
+    const bool fast = primitive->fast();
+    if (fast || !fallback.primitive) fallback = {std::move(primitive), left, summed};
+    if (fast) break;
+  }
+  return fallback;
+}
+
+bool serve(const Job& job, Lowering& lowering, const std::optional<Place>& padded = {}) {
+  Choice choice = choose(job, lowering);
+  if (!choice.primitive) return false;
+  const onednn::Primitive& primitive = *choice.primitive;
+  PostChain chain = chain_of(job, lowering, choice.fused, choice.summed, primitive.out_block());
+  const auto fused = job.epilogue.first(choice.fused);
+
+  OnednnStep::Places places;
+  places.in = padded ? *padded : lowering.read(job.node.inputs[0], primitive.in_block(), true);
+  std::vector<ValueId> apart;  // residuals that stay apart, in order
+  for (const EpilogueStep& step : fused) {
+    const ValueId v = residual_of(step);
+    if (v != kNone && v != choice.summed) apart.push_back(v);
+  }
+  auto next = apart.begin();
+  for (const onednn::PostOp& op : chain.ops) {
+    const bool tensor = op.kind == onednn::PostKind::add_tensor;
+    places.post_in.push_back(tensor ? std::optional(lowering.read(*next++, op.block, true)) : std::nullopt);
+  }
+  places.post = std::move(chain.operands);
+  places.out = choice.summed != kNone ? lowering.overwrite(choice.summed)
+                                      : lowering.write(primitive.out_block(), true);
+  if (primitive.scratch_bytes() > 0) {
+    places.scratch = lowering.scratch(static_cast<std::int64_t>(primitive.scratch_bytes()));
+  }
+  places.bias = job.request.bias ? lowering.weights().bias(job.layer) : nullptr;
+  places.weights = lowering.weights().packed(job.layer, primitive.weight_layout());
+  choice.primitive->build();
+
+  const Place out = places.out, in = places.in;
+  const std::string provider = "onednn " + primitive.implementation();
+  lowering.emit(std::make_unique<OnednnStep>(std::move(choice.primitive), std::move(places)), provider,
+                out.dims, macs(lowering.graph(), job.node), {in});
+  const auto left = job.epilogue.subspan(choice.fused);
+  if (!left.empty()) emit_elementwise(job.node, lowering, out, out, left);
+  return true;
+}
+
+bool serve_convolution(const Node& node, Lowering& lowering, const Convolution& op) {
+  const ValueId x = node.inputs[0];
+  onednn::Request request;
+  request.layer = node.name;
+  request.kind = op.transposed ? onednn::Kind::transposed_convolution : onednn::Kind::convolution;
+  request.in = lowering.dims(x);
+  request.out = lowering.dims(node.output);
+  request.kernel_h = op.kernel_h;
+  request.kernel_w = op.kernel_w;
+  request.stride = op.stride;
+  request.dilation = op.dilation;
+  request.pad_top = op.pad_top;
+  request.pad_left = op.pad_left;
+  request.bias = op.bias != kNone || op.folded.has_value();
+  Job job{node, request, lowering.layer_params(node.name, op.weight, op.bias, op.folded, op.transposed),
+          op.epilogue};
+  if (op.pad_mode == PadMode::zero) return serve(job, lowering);
+
+  // oneDNN pads with zeros only: the border is made first, then the convolution needs none.
+  if (op.transposed) return false;
+  const std::int64_t block = lowering.place(x).block;
+  job.request.pad_top = job.request.pad_left = 0;
+  job.request.in.h += op.pad_top + op.pad_bottom;
+  job.request.in.w += op.pad_left + op.pad_right;
+  job.request.in_block = block;
+  if (!choose(job, lowering).primitive) return false;
+  const Place padded = emit_pad(op, x, job.request.in, lowering);
+  return serve(job, lowering, padded);
+}
+
+bool serve_matmul(const Node& node, Lowering& lowering, const MatMul& op) {
+  onednn::Request request;
+  request.layer = node.name;
+  request.kind = onednn::Kind::inner_product;
+  request.in = lowering.dims(node.inputs[0]);
+  request.out = lowering.dims(node.output);
+  request.in_block = 1;
+  request.out_block = 1;
+  request.bias = op.bias != kNone;
+  return serve(
+      {node, request, lowering.layer_params(node.name, op.weight, op.bias, std::nullopt), op.epilogue},
+      lowering);
+}
+
+bool serve_pool(const Node& node, Lowering& lowering, const Pool& op) {
+  const ValueId x = node.inputs[0];
+  onednn::Request request;
+  request.layer = node.name;
+  request.kind = op.kind == PoolKind::max       ? onednn::Kind::max_pool
+                 : op.kind == PoolKind::average ? onednn::Kind::average_pool
+                                                : onednn::Kind::average_pool_valid;
+  request.in = lowering.dims(x);
+  request.out = lowering.dims(node.output);
+  request.in_block = lowering.place(x).block;
+  request.out_block = request.in_block;
+  request.kernel_h = request.kernel_w = op.kernel;
+  request.stride = op.stride;
+  request.pad_top = op.pad_top;
+  request.pad_left = op.pad_left;
+  auto primitive = onednn::Primitive::create(request);
+  if (!primitive) return false;
+
+  OnednnStep::Places places;
+  places.in = lowering.read(x, request.in_block, true);
+  places.out = lowering.write(primitive->out_block(), true);
+  if (primitive->scratch_bytes() > 0) {
+    places.scratch = lowering.scratch(static_cast<std::int64_t>(primitive->scratch_bytes()));
+  }
+  primitive->build();
+  const std::string provider = "onednn " + primitive->implementation();
+  lowering.emit(std::make_unique<OnednnStep>(std::move(primitive), places), provider, request.out, 0);
+  return true;
+}
+
+}  // namespace
+
+bool serve_onednn(const Node& node, Lowering& lowering) {
+  if (const auto* op = std::get_if<Convolution>(&node.op)) return serve_convolution(node, lowering, *op);
+  if (const auto* op = std::get_if<MatMul>(&node.op)) return serve_matmul(node, lowering, *op);
+  if (const auto* op = std::get_if<Pool>(&node.op)) return serve_pool(node, lowering, *op);
+  return false;
+}
+
+}  // namespace cuhue::cpu

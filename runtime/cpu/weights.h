@@ -1,0 +1,73 @@
+// Packed weights of one network on the CPU, shared by its programs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/cpu/arena.h"
+#include "runtime/cpu/onednn.h"
+#include "runtime/graph/backend.h"
+
+namespace cuhue::cpu {
+
+// The parameters of a layer that are packed together.
+struct LayerParams {
+  std::string name;  // of the layer, for messages
+  const Param* weight = nullptr;
+  const Param* bias = nullptr;  // may be nullptr
+  // A batch norm folded into weight and bias; nullptr = none. Its parameters:
+  const Param *gamma = nullptr, *beta = nullptr, *mean = nullptr, *var = nullptr;
+  float eps = 0.0f;
+  bool transposed = false;  // output channels are the weight's second dimension
+};
+
+// y = scale[c] x + shift[c], each [c] padded with zeros to a multiple of 16.
+struct ChannelAffine {
+  const float* scale = nullptr;
+  const float* shift = nullptr;
+};
+
+// Every tensor is packed once, on first demand, and kept as long as this object; after packing its source is
+// released. Thread-safe. Addresses stay valid for the object's life.
+class CpuWeights final : public DeviceWeights {
+ public:
+  explicit CpuWeights(std::shared_ptr<const ParamSource> source);
+  std::int64_t bytes() const override;
+
+  // Weight in PyTorch's order, batch norm folded in.
+  const float* plain(const LayerParams& layer);
+  // Weight in a layout of oneDNN's, batch norm folded in.
+  const float* packed(const LayerParams& layer, const onednn::WeightLayout& layout);
+  // A layout this weight already stands in, if any: a program does well to take it instead of another.
+  std::optional<onednn::WeightLayout> layout_of(const LayerParams& layer);
+  // [out] padded with zeros to a multiple of 16, batch norm folded in; nullptr when there is neither.
+  const float* bias(const LayerParams& layer);
+  ChannelAffine affine(const LayerParams& norm);  // gamma .. eps of `norm`
+  // A weight in a kernel's own layout of `floats` floats.
+  const float* custom(const LayerParams& layer, const std::string& layout, std::int64_t floats,
+                      const std::function<void(const float* weight, float* packed)>& pack);
+
+ private:
+  struct Norm {
+    std::vector<double> scale, shift;
+  };
+  Norm norm(const LayerParams& layer) const;
+  std::span<const float> fetch(const Param& param, std::vector<float>& scratch) const;
+  void with_weight(const LayerParams& layer, const std::function<void(const float*)>& use) const;
+  const float* cached(const std::string& key, std::int64_t floats, const std::function<void(float*)>& fill);
+
+  std::shared_ptr<const ParamSource> source_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Arena> tensors_;
+  std::map<std::string, onednn::WeightLayout> layouts_;  // the first packed of each weight
+  std::int64_t bytes_ = 0;
+};
+
+}  // namespace cuhue::cpu

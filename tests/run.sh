@@ -56,11 +56,14 @@ install_missing() {
 }
 
 format_check() {
-  local files
-  files="$(find kernels runtime weights converter apps bench tests -type f \
-    \( -name '*.h' -o -name '*.cpp' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh' \) | LC_ALL=C sort)"
-  # shellcheck disable=SC2086 # one name a word: our file names have no spaces
-  clang-format --dry-run -Werror $files
+  local file bad=()
+  while IFS= read -r file; do
+    clang-format --dry-run -Werror "$file" 2>/dev/null || bad+=("$file")
+  done < <(find kernels runtime weights converter apps bench tests -type f \
+    \( -name '*.h' -o -name '*.cpp' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh' \) | LC_ALL=C sort)
+  ((${#bad[@]})) || return 0
+  echo "not formatted; mend with: clang-format -i ${bad[*]}"
+  return 1
 }
 
 build() {

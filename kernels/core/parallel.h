@@ -30,7 +30,7 @@ inline int thread_index() {
 // split depends on the thread count only through its borders, so a body that treats items one by one gives
 // the same bits for any number of threads. body must not throw.
 template <class Body>
-void parallel_for(std::int64_t count, std::int64_t grain, Body&& body) {
+void parallel_for(std::int64_t count, [[maybe_unused]] std::int64_t grain, Body&& body) {
   if (count <= 0) return;
 #if defined(_OPENMP)
   const std::int64_t most = (count + grain - 1) / grain;
@@ -64,7 +64,7 @@ class ThreadScope {
   ThreadScope& operator=(const ThreadScope&) = delete;
 
  private:
-  int before_ = 0;
+  [[maybe_unused]] int before_ = 0;
 };
 
 }  // namespace cuhue

@@ -1,0 +1,170 @@
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/color/lab.h"
+#include "kernels/color/linear_table.h"
+#include "kernels/core/parallel.h"
+#include "kernels/core/simd.h"
+#include "kernels/merge/merge.h"
+#include "kernels/resample/bilinear.h"
+
+namespace cuhue {
+namespace {
+
+constexpr int kTile = 256;  // photo pixels of one row at a time
+constexpr int kSpan = 320;  // ab columns that a tile may reach over
+
+// A stretch of photo columns with its places in the ab map, computed once for all rows of a band.
+struct Columns {
+  std::int64_t begin = 0;
+  int count = 0;
+  int ab_begin = 0, ab_count = 0;          // ab columns it reads
+  std::int32_t left[kTile], right[kTile];  // relative to ab_begin
+  float weight[kTile];                     // of right
+};
+
+void place_columns(std::int64_t begin, std::int64_t width, std::int64_t ab_w, Columns& columns) {
+  const float scale = static_cast<float>(ab_w) / static_cast<float>(width);
+  columns.begin = begin;
+  columns.count = 0;
+  columns.ab_begin = bilinear_tap(begin, scale, ab_w).i0;
+  while (columns.count < kTile && begin + columns.count < width) {
+    const BilinearTap tap = bilinear_tap(begin + columns.count, scale, ab_w);
+    if (tap.i1 - columns.ab_begin >= kSpan) break;
+    columns.left[columns.count] = tap.i0 - columns.ab_begin;
+    columns.right[columns.count] = tap.i1 - columns.ab_begin;
+    columns.weight[columns.count] = tap.w1;
+    columns.ab_count = tap.i1 - columns.ab_begin + 1;
+    ++columns.count;
+  }
+}
+
+// What one row of a tile goes through.
+struct Tile {
+  float r[kTile], g[kTile], b[kTile];  // linear in, clipped samples out
+  std::int32_t sample[3][kTile];
+  std::uint16_t alpha[kTile];
+};
+
+template <class Sample>
+inline Sample load(const std::uint8_t* p) {
+  Sample s;
+  std::memcpy(&s, p, sizeof s);
+  return s;
+}
+
+void load_pixels_8(const PhotoRef& photo, const std::uint8_t* from, int count, const float* linear,
+                   Tile& tile) {
+  for (int i = 0; i < count; ++i, from += photo.channels) {
+    tile.r[i] = linear[from[photo.red]];
+    tile.g[i] = linear[from[photo.green]];
+    tile.b[i] = linear[from[photo.blue]];
+    tile.alpha[i] = photo.alpha < 0 ? 255 : from[photo.alpha];
+  }
+}
+
+CUHUE_SIMD_CLONES void linearize(int count, Tile& tile) {
+  for (float* plane : {tile.r, tile.g, tile.b})
+    for (int i = 0; i < count; ++i) plane[i] = srgb_to_linear(plane[i]);
+}
+
+void load_pixels_16(const PhotoRef& photo, const std::uint8_t* from, int count, Tile& tile) {
+  constexpr auto kToUnit = static_cast<float>(1.0 / 65535.0);
+  for (int i = 0; i < count; ++i, from += 2 * photo.channels) {
+    tile.r[i] = static_cast<float>(load<std::uint16_t>(from + 2 * photo.red)) * kToUnit;
+    tile.g[i] = static_cast<float>(load<std::uint16_t>(from + 2 * photo.green)) * kToUnit;
+    tile.b[i] = static_cast<float>(load<std::uint16_t>(from + 2 * photo.blue)) * kToUnit;
+    tile.alpha[i] = photo.alpha < 0 ? std::uint16_t{65535} : load<std::uint16_t>(from + 2 * photo.alpha);
+  }
+  linearize(count, tile);
+}
+
+// Four places in the ab map: a row above and below, and how much of the one below.
+struct AbRows {
+  const float* top[2];  // a, b at the tile's ab_begin
+  const float* bottom[2];
+  float weight = 0, chroma = 1;
+};
+
+template <bool Truncate>
+inline __attribute__((always_inline)) void color_tile_of(const Columns& columns, const AbRows& ab, float full,
+                                                         Tile& tile) {
+  float column[2][kSpan];
+  for (int k = 0; k < 2; ++k)
+    for (int i = 0; i < columns.ab_count; ++i)
+      column[k][i] = mix(ab.top[k][i], ab.bottom[k][i], ab.weight) * ab.chroma;
+  for (int i = 0; i < columns.count; ++i) {
+    const std::int32_t left = columns.left[i], right = columns.right[i];
+    const float weight = columns.weight[i];
+    const float a = mix(column[0][left], column[0][right], weight);
+    const float b = mix(column[1][left], column[1][right], weight);
+    const float y = luminance_y(tile.r[i], tile.g[i], tile.b[i]);
+    const LinearRgb c = lab_to_linear(y, lab_f(y), a, b);
+    tile.sample[0][i] = quantize<Truncate>(linear_to_srgb(c.r), full);
+    tile.sample[1][i] = quantize<Truncate>(linear_to_srgb(c.g), full);
+    tile.sample[2][i] = quantize<Truncate>(linear_to_srgb(c.b), full);
+  }
+}
+
+CUHUE_SIMD_CLONES void color_tile(const Columns& columns, const AbRows& ab, bool truncate, float full,
+                                  Tile& tile) {
+  if (truncate) {
+    color_tile_of<true>(columns, ab, full, tile);
+  } else {
+    color_tile_of<false>(columns, ab, full, tile);
+  }
+}
+
+template <class Sample>
+void store_pixels(const MutablePhotoRef& out, std::uint8_t* to, int count, const Tile& tile) {
+  constexpr int kSize = sizeof(Sample);
+  const int place[4] = {out.red, out.green, out.blue, out.alpha};
+  for (int i = 0; i < count; ++i, to += out.channels * kSize) {
+    const Sample value[4] = {static_cast<Sample>(tile.sample[0][i]), static_cast<Sample>(tile.sample[1][i]),
+                             static_cast<Sample>(tile.sample[2][i]), static_cast<Sample>(tile.alpha[i])};
+    for (int k = 0; k < 3; ++k) std::memcpy(to + place[k] * kSize, &value[k], kSize);
+    if (place[3] >= 0) std::memcpy(to + place[3] * kSize, &value[3], kSize);
+  }
+}
+
+void merge_row(const MergeParams& p, const Columns& columns, std::int64_t row, Tile& tile) {
+  const float scale = static_cast<float>(p.ab_h) / static_cast<float>(p.photo.height);
+  const BilinearTap tap = bilinear_tap(row, scale, p.ab_h);
+  AbRows ab{};
+  for (int k = 0; k < 2; ++k) {
+    const float* plane = p.ab + k * p.ab_h * p.ab_w + columns.ab_begin;
+    ab.top[k] = plane + tap.i0 * p.ab_w;
+    ab.bottom[k] = plane + tap.i1 * p.ab_w;
+  }
+  ab.weight = tap.w1;
+  ab.chroma = p.chroma;
+
+  const int size = p.photo.bytes_per_sample;
+  const std::uint8_t* from = p.photo.data + row * p.photo.stride + columns.begin * p.photo.channels * size;
+  std::uint8_t* to = p.out.data + row * p.out.stride + columns.begin * p.out.channels * size;
+  const bool truncate = p.rounding == ByteRounding::truncate;
+  if (size == 1) {
+    load_pixels_8(p.photo, from, columns.count, linear_from_8bit(), tile);
+    color_tile(columns, ab, truncate, 255.0f, tile);
+    store_pixels<std::uint8_t>(p.out, to, columns.count, tile);
+  } else {
+    load_pixels_16(p.photo, from, columns.count, tile);
+    color_tile(columns, ab, truncate, 65535.0f, tile);
+    store_pixels<std::uint16_t>(p.out, to, columns.count, tile);
+  }
+}
+
+}  // namespace
+
+void merge_cpu(const MergeParams& p) {
+  parallel_for(p.photo.height, 8, [&](std::int64_t begin, std::int64_t end) {
+    Columns columns;
+    Tile tile;
+    for (std::int64_t x = 0; x < p.photo.width; x += columns.count) {
+      place_columns(x, p.photo.width, p.ab_w, columns);
+      for (std::int64_t row = begin; row < end; ++row) merge_row(p, columns, row, tile);
+    }
+  });
+}
+
+}  // namespace cuhue

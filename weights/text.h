@@ -13,6 +13,6 @@ bool is_clean_text(std::string_view text);
 
 // The same text made clean: each byte that is not part of a clean character becomes '?'. Longer than `limit`
 // bytes: cut at a character and ended with "...". For messages, which are one line.
-std::string clean_text(std::string_view text, std::size_t limit = 300);
+std::string clean_text(std::string_view text, std::size_t limit = 4096);
 
 }  // namespace cuhue

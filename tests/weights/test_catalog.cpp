@@ -1,0 +1,49 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "weights/catalog.h"
+
+using namespace cuhue;
+
+TEST_CASE("every catalog entry is complete and its names are unique") {
+  std::set<std::string> names;
+  std::set<std::string> files;
+  for (const CatalogEntry& e : catalog()) {
+    CAPTURE(e.name);
+    CHECK(names.emplace(e.name).second);
+    CHECK(files.emplace(e.file_name).second);
+    CHECK_FALSE(e.network.empty());
+    CHECK_FALSE(e.about.empty());
+    CHECK_FALSE(e.licence.empty());
+    CHECK_FALSE(e.notes.empty());
+    CHECK(e.url.starts_with("https://"));
+    CHECK(e.bytes > 0);
+    CHECK((e.sha256.size() == 64 || e.sha256.size() == 8));
+    CHECK(std::all_of(e.sha256.begin(), e.sha256.end(),
+                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }));
+    CHECK(find_catalog_entry(e.name) == &e);
+    // The publishers of the Zhang checkpoints put the hash's first digits into the name.
+    if (e.url.find("colorizers.s3") != std::string_view::npos)
+      CHECK(e.file_name.find(e.sha256.substr(0, 8)) != std::string_view::npos);
+  }
+  CHECK(names.contains("lite"));
+  CHECK(names.contains("eccv16"));
+  CHECK(names.contains("siggraph17"));
+  CHECK(find_catalog_entry("no such") == nullptr);
+}
+
+TEST_CASE("a download matches by its size and hash, whole or published prefix") {
+  const CatalogEntry& lite = *find_catalog_entry("lite");
+  const std::string sha(lite.sha256);
+  CHECK(matches(lite, lite.bytes, sha));
+  CHECK_FALSE(matches(lite, lite.bytes - 1, sha));
+  CHECK_FALSE(matches(lite, lite.bytes, sha.substr(0, 8)));
+  CHECK_FALSE(matches(lite, lite.bytes, "f" + sha.substr(1)));
+  CatalogEntry prefix = lite;
+  prefix.sha256 = lite.sha256.substr(0, 8);
+  CHECK(matches(prefix, lite.bytes, sha));
+  CHECK_FALSE(matches(prefix, lite.bytes, "f" + sha.substr(1)));
+}

@@ -1,41 +1,39 @@
-# Which Debian 12 packages cuhue needs, and how they are installed. To be sourced by a bash script:
-#   source apps/packages.sh; install_packages "${CUHUE_BUILD_PACKAGES[@]}"
+# Debian 12 packages that cuhue is built from and tested with, in one place. Sourced by apps/demo.sh and
+# tests/run.sh:
+#   source apps/packages.sh
+#   install_packages "${CUHUE_BUILD_PACKAGES[@]}"
+# shellcheck shell=bash disable=SC2034
 
-# Building the library and the program.
 CUHUE_BUILD_PACKAGES=(
-  ca-certificates ccache cmake curl g++ ninja-build pkg-config
-  libcli11-dev libcpp-httplib-dev libdnnl-dev libjpeg62-turbo-dev liblcms2-dev libpng-dev libssl-dev
-  libstb-dev libxxhash-dev nlohmann-json3-dev zlib1g-dev
+  g++ cmake ninja-build ccache pkg-config
+  libdnnl-dev libjpeg62-turbo-dev libpng-dev libstb-dev libxxhash-dev zlib1g-dev
+  libcli11-dev nlohmann-json3-dev libcpp-httplib-dev libssl-dev ca-certificates
 )
-# Tests and benchmarks on top of that.
-CUHUE_TEST_PACKAGES=(clang-format doctest-dev libbenchmark-dev)
-# clang-tidy builds with clang, whose OpenMP is a package of its own.
+CUHUE_TEST_PACKAGES=(doctest-dev libbenchmark-dev clang-format)
 CUHUE_TIDY_PACKAGES=(clang clang-tidy libomp-dev)
 
-# install_packages PACKAGE...: installs those that are missing. Nothing happens when none is; elsewhere than
-# on Debian and its kin the names are printed and the build decides.
+# install_packages NAME...: installs those that are missing; needs root, or sudo. Where apt-get is not the way
+# (another distribution), it says what is needed and leaves the rest to the build.
 install_packages() {
-  local missing=() package
+  local name missing=()
   if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-    echo "not a Debian system: these packages, or their like, are needed: $*" >&2
+    echo "not a Debian system: make sure that the equivalents of these are installed: $*" >&2
     return 0
   fi
-  for package in "$@"; do
-    [[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" == installed ]] || missing+=("$package")
+  for name in "$@"; do
+    [[ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" == installed ]] || missing+=("$name")
   done
   ((${#missing[@]})) || return 0
-
-  local as_root=()
+  echo "installing: ${missing[*]}" >&2
+  local root=()
   if ((EUID != 0)); then
     if ! command -v sudo >/dev/null; then
-      echo "packages are missing and only root can install them. Run as root:" >&2
-      echo "  apt-get update && apt-get install --no-install-recommends ${missing[*]}" >&2
+      echo "missing packages, and neither root nor sudo: ask for: apt-get install ${missing[*]}" >&2
       return 1
     fi
-    as_root=(sudo)
+    root=(sudo)
   fi
-  echo "installing: ${missing[*]}" >&2
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2 &&
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-      apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+  # --no-install-recommends: only what the build uses. An outdated index is refreshed once.
+  local install=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends)
+  "${install[@]}" "${missing[@]}" >&2 || { "${root[@]}" apt-get update -q >&2 && "${install[@]}" "${missing[@]}" >&2; }
 }

@@ -1,0 +1,136 @@
+#include "converter/convert.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <deque>
+#include <limits>
+#include <span>
+#include <system_error>
+
+#include "converter/mapped_file.h"
+#include "converter/recognise.h"
+#include "converter/sha256.h"
+#include "converter/state_dict.h"
+#include "weights/catalog.h"
+#include "weights/status.h"
+
+namespace cuhue {
+namespace {
+
+template <class T>
+T load(const std::byte* at) {
+  T value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+// IEEE 754 binary16.
+float from_f16(std::uint16_t bits) {
+  const std::uint32_t exponent = bits >> 10 & 0x1fu, fraction = bits & 0x3ffu;
+  const float sign = (bits & 0x8000u) != 0 ? -1.0f : 1.0f;
+  if (exponent == 0) return sign * static_cast<float>(fraction) * 0x1p-24f;
+  const std::uint32_t widened = exponent == 31 ? 0xffu : exponent + 112;
+  return sign * std::bit_cast<float>(widened << 23 | fraction << 13);
+}
+
+float from_bf16(std::uint16_t bits) {
+  return std::bit_cast<float>(std::uint32_t{bits} << 16);
+}
+
+// Value i of a float tensor, in double so that what float32 cannot hold is seen.
+double value_at(const CheckpointTensor& t, std::size_t i) {
+  const std::byte* at = t.data.data() + i * size_of(t.dtype);
+  switch (t.dtype) {
+    case DType::f16: return from_f16(load<std::uint16_t>(at));
+    case DType::bf16: return from_bf16(load<std::uint16_t>(at));
+    case DType::f64: return load<double>(at);
+    default: return load<float>(at);
+  }
+}
+
+[[noreturn]] void refuse_value(const Checkpoint& checkpoint, const CheckpointTensor& t, std::size_t i) {
+  const double value = value_at(t, i);
+  const std::string is = std::isnan(value) ? "NaN" : std::isinf(value) ? "infinite" : "too large for float32";
+  throw Error(Status::weights, checkpoint.label + ": tensor '" + t.name + "' element " + std::to_string(i) +
+                                   " is " + is +
+                                   "; the training diverged or the file is damaged, give another checkpoint");
+}
+
+void check_finite(const Checkpoint& checkpoint, const CheckpointTensor& t) {
+  const std::size_t count = t.data.size() / sizeof(float);
+  for (std::size_t i = 0; i < count; ++i)
+    if (!std::isfinite(load<float>(t.data.data() + i * sizeof(float)))) refuse_value(checkpoint, t, i);
+}
+
+std::vector<float> widen(const Checkpoint& checkpoint, const CheckpointTensor& t) {
+  std::vector<float> out(t.data.size() / size_of(t.dtype));
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const double value = value_at(t, i);
+    // Checked before the cast: a double beyond float32's range has no defined float.
+    if (!(std::abs(value) <= static_cast<double>(std::numeric_limits<float>::max())))
+      refuse_value(checkpoint, t, i);
+    out[i] = static_cast<float>(value);
+  }
+  return out;
+}
+
+std::string licence_of(const std::string& sha256, std::uint64_t bytes) {
+  for (const CatalogEntry& e : catalog())
+    if (matches(e, bytes, sha256)) return std::string(e.licence);
+  return {};
+}
+
+}  // namespace
+
+ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::filesystem::path& out,
+                                 const ConvertOptions& options) {
+  std::error_code ignored;
+  if (options.overwrite == Overwrite::no && std::filesystem::equivalent(in, out, ignored))
+    throw Error(Status::usage, "output " + quoted(out) + " is the checkpoint itself; give another name");
+  const Checkpoint checkpoint = read_checkpoint(in);
+  const SchemaMatch match = recognise(checkpoint, options.network, options.allow_extra);
+
+  ConvertReport report;
+  report.network = match.network->name;
+  report.network_version = match.network->version;
+  report.format = checkpoint.format;
+  report.source_bytes = checkpoint.file.size();
+  report.left_out = match.extras;
+  report.unwrapped = checkpoint.unwrapped;
+
+  std::vector<TensorToWrite> tensors;
+  std::deque<std::vector<float>> widened;
+  for (const auto& [param, tensor] : match.pairs) {
+    TensorToWrite& t = tensors.emplace_back();
+    t.name = param->name;
+    t.shape = param->shape;
+    t.dtype = tensor->dtype;
+    t.data = tensor->data;
+    if (tensor->dtype == DType::f32) {
+      check_finite(checkpoint, *tensor);
+    } else if (param->role != ParamRole::ignored) {
+      t.dtype = DType::f32;
+      t.data = std::as_bytes(std::span<const float>(widened.emplace_back(widen(checkpoint, *tensor))));
+    }
+    report.values += static_cast<std::int64_t>(t.data.size() / size_of(t.dtype));
+  }
+  report.tensors = static_cast<std::int64_t>(tensors.size());
+  report.widened = static_cast<std::int64_t>(widened.size());
+  report.sha256 = sha256_hex(checkpoint.file);
+  report.licence = licence_of(report.sha256, report.source_bytes);
+
+  WeightFileInfo info;
+  info.network = report.network;
+  info.network_version = report.network_version;
+  info.source_sha256 = report.sha256;
+  info.source_name = in.filename().string();
+  info.licence = report.licence;
+  info.converter_version = "cuhue " CUHUE_VERSION_TEXT;
+  info.extra = options.extra;
+  write_weight_file(out, info, tensors, options.overwrite);
+  return report;
+}
+
+}  // namespace cuhue

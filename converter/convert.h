@@ -1,0 +1,43 @@
+// From a foreign checkpoint to a cuhue weight file.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "weights/weight_writer.h"
+
+namespace cuhue {
+
+struct ConvertOptions {
+  std::string network;                       // empty = recognised by its tensors
+  bool allow_extra = false;                  // tensors outside of the network are left out instead of refused
+  Overwrite overwrite = Overwrite::no;       // of the output
+  std::map<std::string, std::string> extra;  // properties of the weights, written into the file
+};
+
+struct ConvertReport {
+  std::string network;
+  int network_version = 0;
+  std::string format;                  // of the checkpoint, "PyTorch (zip)"
+  std::string sha256;                  // of the checkpoint
+  std::string licence;                 // of a published checkpoint; empty = unknown
+  std::uint64_t source_bytes = 0;      // of the checkpoint
+  std::int64_t tensors = 0;            // written
+  std::int64_t values = 0;             // elements of them
+  std::int64_t widened = 0;            // tensors that were not float32 and are now
+  std::vector<std::string> left_out;   // extras that allow_extra dropped
+  std::vector<std::string> unwrapped;  // wrapper dictionaries around the state dict, outermost first
+};
+
+// Reads, recognises, checks and writes. Every parameter must be there with its shape, a float type and finite
+// values; float16, bfloat16 and float64 become float32. Counters the network never reads
+// (num_batches_tracked) are optional and kept. Tensors are streamed from the mapped checkpoint: memory holds
+// only those converted. Error: Status::weights (names the tensor or the place in the file), usage (unknown
+// network, or in and out are the same file), output. Nothing is left behind by a failure.
+ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::filesystem::path& out,
+                                 const ConvertOptions& options = {});
+
+}  // namespace cuhue

@@ -39,7 +39,7 @@ std::string descriptor_path(int fd) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(const std::filesystem::path& target, Overwrite overwrite)
+AtomicFile::AtomicFile(const std::filesystem::path& target, Overwrite overwrite, Staging staging)
     : target_(target), overwrite_(overwrite) {
   std::error_code ignored;
   if (std::filesystem::is_symlink(target_, ignored)) {
@@ -48,7 +48,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& target, Overwrite overwrite)
   }
   folder_ = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
   check_target();
-  open_unnamed();
+  if (staging == Staging::best) open_unnamed();
   if (fd_ < 0) open_named();
 }
 

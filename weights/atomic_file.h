@@ -11,14 +11,17 @@ namespace cuhue {
 
 enum class Overwrite { no, yes };
 
-// Bytes go to an unnamed file in the target's folder (a hidden temporary name where the file system has no
-// unnamed files); publish() syncs it and gives it the target's name in one step. Destroyed before that,
-// nothing remains. A target that is a symbolic link is written through. Every failure is an Error with
-// Status::output that names the target and the remedy. One thread at a time.
+// Where an unpublished file stands: best = without a name where the file system allows it, so that not even a
+// killed process leaves anything; named = under a hidden temporary name, as everywhere else.
+enum class Staging { best, named };
+
+// Bytes go to an unpublished file in the target's folder; publish() syncs it and gives it the target's name
+// in one step. Destroyed before that, nothing remains. A target that is a symbolic link is written through.
+// Every failure is an Error with Status::output that names the target and the remedy. One thread at a time.
 class AtomicFile {
  public:
   // Overwrite::no refuses an existing target now, and again (without a race) in publish().
-  AtomicFile(const std::filesystem::path& target, Overwrite overwrite);
+  AtomicFile(const std::filesystem::path& target, Overwrite overwrite, Staging staging = Staging::best);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;

@@ -163,6 +163,12 @@ class HeaderParser {
 
   [[noreturn]] void refuse_foreign() {
     if (file_.empty()) fail(label_, "the file is empty", "convert the checkpoint or fetch it again");
+    const std::string_view start(reinterpret_cast<const char*>(file_.data()),
+                                 std::min<std::size_t>(file_.size(), 128));
+    const std::string_view json = start.substr(std::min(kLengthBytes, start.size()));
+    if ((!json.empty() && kMagic.starts_with(json)) || json.find("cuhue_format") != std::string_view::npos ||
+        json.find("header_xxh3") != std::string_view::npos)
+      fail(label_, "header (byte 8) does not start as a weight file's does", kDamaged);
     if (const auto kind = known_file_kind(file_.first(std::min<std::size_t>(file_.size(), 32))))
       fail(label_, "not a cuhue weight file but " + std::string(kind->what), kind->remedy);
     fail(label_, "not a cuhue weight file (its first bytes are not a weight file's header)",

@@ -73,7 +73,8 @@ const std::vector<BadPart>& bad_parts() {
       {"array nested without end", edit("[2,3]", std::string(5000, '[')), "tensor 'w': dimension 0 is not"},
       {"object nested without end", [](Parts& p) { p.edit("\"1\",\"property.b\"", std::string(3000, '{')); },
        "metadata 'property.a': expected"},
-      {"metadata that is a list", edit("{\"cuhue_format\"", "[\"cuhue_format\""), "a plain safetensors file"},
+      {"metadata that is a list", edit("{\"cuhue_format\"", "[\"cuhue_format\""),
+       "header (byte 8) does not start as"},
       {"escaped slash in a value", edit("\"licence\":\"", "\"licence\":\"\\/"),
        "metadata licence holds an escape other"},
       {"escaped letter in a value", edit("\"licence\":\"", "\"licence\":\"\\u0041"),
@@ -308,11 +309,14 @@ const std::vector<BadFile>& bad_files() {
       {"big-endian length", [](std::string& f) { std::reverse(f.begin(), f.begin() + 8); },
        "is larger than the format's 16 MiB"},
       {"length only", [](std::string& f) { f.resize(8); }, "not a cuhue weight file"},
-      {"cut inside the magic", [](std::string& f) { f.resize(30); }, "a plain safetensors file"},
+      {"damaged magic", [](std::string& f) { f[12] = 'X'; }, "header (byte 8) does not start as"},
+      {"cut inside the magic", [](std::string& f) { f.resize(30); }, "header (byte 8) does not start as"},
       {"cut inside the header", [](std::string& f) { f.resize(100); }, "ends beyond the file's 100 bytes"},
-      {"byte order mark", [](std::string& f) { f.insert(0, "\xef\xbb\xbf"); }, "not a cuhue weight file"},
-      {"data before the header", [](std::string& f) { f.insert(0, 64, '\0'); }, "not a cuhue weight file"},
-      {"line ends converted", [](std::string& f) { f.insert(8, "\r"); }, "not a cuhue weight file"},
+      {"byte order mark", [](std::string& f) { f.insert(0, "\xef\xbb\xbf"); },
+       "header (byte 8) does not start as"},
+      {"data before the header", [](std::string& f) { f.insert(0, 64, '\0'); },
+       "header (byte 8) does not start as"},
+      {"line ends converted", [](std::string& f) { f.insert(8, "\r"); }, "header (byte 8) does not start as"},
   };
   return cases;
 }

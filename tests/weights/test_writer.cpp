@@ -126,25 +126,67 @@ TEST_CASE("an existing file is kept unless it may be replaced") {
 }
 
 TEST_CASE("a file that appears while another is written is not replaced") {
-  const TempFolder folder;
-  const auto path = folder / "w";
-  AtomicFile file(path, Overwrite::no);
-  file.write(Bytes(100));
-  CHECK_FALSE(std::filesystem::exists(path));
-  write_bytes(path, "precious");
-  const Failure f = failure_of([&] { file.publish(); });
-  CHECK(f.status == Status::output);
-  CHECK(f.message.find("exists already") != std::string::npos);
-  CHECK(read_bytes(path).size() == 8);
+  for (const Staging staging : {Staging::best, Staging::named}) {
+    const TempFolder folder;
+    const auto path = folder / "w";
+    {
+      AtomicFile file(path, Overwrite::no, staging);
+      file.write(Bytes(100));
+      CHECK_FALSE(std::filesystem::exists(path));
+      write_bytes(path, "precious");
+      const Failure f = failure_of([&] { file.publish(); });
+      CHECK(f.status == Status::output);
+      CHECK(f.message.find("exists already") != std::string::npos);
+    }
+    CHECK(read_bytes(path).size() == 8);
+    CHECK(folder.entries() == 1);
+  }
+}
+
+TEST_CASE("a published file is whole and alone in its folder") {
+  for (const Staging staging : {Staging::best, Staging::named})
+    for (const Overwrite overwrite : {Overwrite::no, Overwrite::yes})
+      for (const bool existing : {false, true}) {
+        if (existing && overwrite == Overwrite::no) continue;
+        const TempFolder folder;
+        if (existing) write_bytes(folder / "w", "old");
+        {
+          AtomicFile file(folder / "w", overwrite, staging);
+          file.write(Bytes(70000, std::byte{1}));
+          file.write({});
+          file.write(Bytes(5, std::byte{2}));
+          file.publish();
+        }
+        CHECK(read_bytes(folder / "w").size() == 70005);
+        CHECK(folder.entries() == 1);
+      }
 }
 
 TEST_CASE("an unpublished file leaves nothing behind") {
   const TempFolder folder;
-  for (const Overwrite overwrite : {Overwrite::no, Overwrite::yes}) {
-    AtomicFile file(folder / "w", overwrite);
-    file.write(Bytes(100000));
-  }
+  for (const Staging staging : {Staging::best, Staging::named})
+    for (const Overwrite overwrite : {Overwrite::no, Overwrite::yes}) {
+      AtomicFile file(folder / "w", overwrite, staging);
+      file.write(Bytes(100000));
+      if (staging == Staging::named) CHECK(folder.entries() == 1);
+    }
   CHECK(folder.entries() == 0);
+}
+
+TEST_CASE("a killed writer leaves no file of the name") {
+  const TempFolder folder;
+  const Sample s = sample_of_every_kind();
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    AtomicFile file(folder / "w", Overwrite::no);
+    file.write(file_of(s));
+    ::kill(::getpid(), SIGKILL);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  CHECK_FALSE(std::filesystem::exists(folder / "w"));
 }
 
 TEST_CASE("an open reader keeps its bytes while its file is replaced") {

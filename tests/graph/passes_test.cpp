@@ -1,0 +1,324 @@
+#include "runtime/graph/passes.h"
+
+#include "tests/graph/graph_helpers.h"
+
+using namespace cuhue;
+using namespace cuhue::test;
+using Names = std::vector<std::string>;
+
+namespace {
+
+const Convolution& conv_of(const Graph& g, std::size_t node) {
+  return std::get<Convolution>(g.nodes.at(node).op);
+}
+
+// x -> conv "c" -> then, as an output "y"
+template <class Then>
+Graph conv_then(Then&& then) {
+  Builder b;
+  const ValueId x = b.input("x", {1, 2, 4, 4});
+  b.output("y", then(b, x, b.conv(x, "c", {.out = 2, .pad = 1})));
+  return b.take();
+}
+
+// scores (1x1 conv) -> softmax -> centres (1x1 conv)
+Graph decoder(const ConvOptions& scores, const ConvOptions& centres, bool output_scores = false) {
+  Builder b;
+  ValueId x = b.conv(b.input("x", {2, 3, 5, 7}), "scores", scores);
+  if (output_scores) b.output("scores", x);
+  b.output("ab", b.conv(b.softmax(x, 0.38f), "centres", centres));
+  return b.take();
+}
+
+}  // namespace
+
+// ---- fold_batch_norm
+
+TEST_CASE("fold_batch_norm: conv -> batch norm becomes one node that makes the norm's value") {
+  for (const bool transposed : {false, true}) {
+    Builder b;
+    const ValueId x = b.input("x", {1, 2, 4, 4});
+    const ConvOptions o{.out = 3, .bias = false};
+    const ValueId y = b.batch_norm(transposed ? b.conv_transpose(x, "c", o) : b.conv(x, "c", o), "n", 1e-3f);
+    b.output("y", y);
+    Graph g = b.take();
+    fold_batch_norm(g);
+    REQUIRE(g.nodes.size() == 1);
+    CHECK(g.nodes[0].output == y);
+    CHECK(g.nodes[0].name == "c");
+    CHECK(conv_of(g, 0).transposed == transposed);
+    REQUIRE(conv_of(g, 0).folded.has_value());
+    CHECK(conv_of(g, 0).folded->eps == 1e-3f);
+    CHECK(g.params[static_cast<std::size_t>(conv_of(g, 0).folded->var)].name == "n.running_var");
+    CHECK(g.params.size() == 6);  // the schema stays
+    check_graph(g);
+  }
+}
+
+TEST_CASE("fold_batch_norm: not past an activation, not when the conv's value is an output or read twice") {
+  Graph past = conv_then([](Builder& b, ValueId, ValueId c) { return b.batch_norm(b.relu(c), "n"); });
+  fold_batch_norm(past);
+  CHECK(op_names(past) == Names{"convolution", "activation", "batch_norm"});
+
+  Graph output = conv_then([](Builder& b, ValueId, ValueId c) {
+    b.output("c", c);
+    return b.batch_norm(c, "n");
+  });
+  fold_batch_norm(output);
+  CHECK(op_names(output) == Names{"convolution", "batch_norm"});
+
+  Graph twice = conv_then([](Builder& b, ValueId, ValueId c) { return b.add(b.batch_norm(c, "n"), c); });
+  fold_batch_norm(twice);
+  CHECK(op_names(twice) == Names{"convolution", "batch_norm", "add"});
+}
+
+TEST_CASE("fold_batch_norm: only the first of two norms folds") {
+  Graph g = conv_then(
+      [](Builder& b, ValueId, ValueId c) { return b.batch_norm(b.batch_norm(c, "first"), "second"); });
+  fold_batch_norm(g);
+  CHECK(op_names(g) == Names{"convolution", "batch_norm"});
+  CHECK(g.params[static_cast<std::size_t>(conv_of(g, 0).folded->gamma)].name == "first.weight");
+}
+
+// ---- fuse_annealed_mean
+
+TEST_CASE("fuse_annealed_mean: 1x1 conv, softmax, 1x1 conv without bias become one node") {
+  Graph g = decoder({.out = 30, .kernel = 1}, {.out = 2, .kernel = 1, .bias = false});
+  fuse_annealed_mean(g);
+  CHECK(op_names(g) == Names{"annealed_mean"});
+  const auto& op = std::get<AnnealedMean>(g.nodes[0].op);
+  CHECK(op.bins == 30);
+  CHECK(op.out_channels == 2);
+  CHECK(op.temperature == 0.38f);
+  CHECK(g.params[static_cast<std::size_t>(op.weight)].name == "scores.weight");
+  CHECK(g.params[static_cast<std::size_t>(op.bias)].name == "scores.bias");
+  CHECK(g.params[static_cast<std::size_t>(op.centres)].name == "centres.weight");
+  CHECK(g.nodes[0].inputs == std::vector<ValueId>{g.inputs[0].value});
+  CHECK(g.nodes[0].output == g.outputs[0].value);
+  CHECK(g.nodes[0].name == "centres");
+  CHECK(macs(g, g.nodes[0]) == 2 * 5 * 7 * 30 * (3 + 2));
+  check_graph(g);
+}
+
+TEST_CASE(
+    "fuse_annealed_mean: not when the scores are an output, a conv is no plain 1x1, or channels are many") {
+  const ConvOptions plain{.out = 30, .kernel = 1}, centres{.out = 2, .kernel = 1, .bias = false};
+  const Names whole = {"convolution", "softmax", "convolution"};
+  const auto after = [](Graph g) {
+    fuse_annealed_mean(g);
+    return op_names(g);
+  };
+  CHECK(after(decoder(plain, centres)) == Names{"annealed_mean"});
+  CHECK(after(decoder(plain, centres, true)) == whole);
+  CHECK(after(decoder({.out = 30, .kernel = 3}, centres)) == whole);
+  CHECK(after(decoder({.out = 30, .kernel = 1, .stride = 2}, centres)) == whole);
+  CHECK(after(decoder({.out = 30, .kernel = 1, .pad = 1}, centres)) == whole);
+  CHECK(after(decoder({.out = 30, .kernel = 1, .bias = false}, centres)) == whole);
+  CHECK(after(decoder(plain, {.out = 2, .kernel = 1})) == whole);
+  CHECK(after(decoder(plain, {.out = 2, .kernel = 3, .bias = false})) == whole);
+  CHECK(after(decoder(plain, {.out = 16, .kernel = 1, .bias = false})) == Names{"annealed_mean"});
+  CHECK(after(decoder(plain, {.out = 17, .kernel = 1, .bias = false})) == whole);
+
+  Builder b;
+  const ValueId p = b.softmax(b.conv(b.input("x", {1, 3, 5, 7}), "scores", plain));
+  b.output("p", p);
+  b.output("ab", b.conv(p, "centres", centres));
+  CHECK(after(b.take()) == whole);
+}
+
+// ---- fuse_epilogues
+
+TEST_CASE("fuse_epilogues: activation, batch norm and affine follow the conv in their order") {
+  Graph g =
+      conv_then([](Builder& b, ValueId, ValueId c) { return b.affine(b.batch_norm(b.relu(c), "n"), 2, 3); });
+  fuse_epilogues(g);
+  REQUIRE(op_names(g) == Names{"convolution"});
+  const auto& steps = conv_of(g, 0).epilogue;
+  REQUIRE(steps.size() == 3);
+  CHECK(std::holds_alternative<Activation>(steps[0]));
+  CHECK(std::holds_alternative<BatchNormParams>(steps[1]));
+  CHECK(std::get<ScalarAffine>(steps[2]).shift == 3);
+  CHECK(g.nodes[0].output == g.outputs[0].value);
+}
+
+TEST_CASE("fuse_epilogues: a matrix product takes them too") {
+  Builder b;
+  b.output("y", b.relu(b.linear(b.input("x", {2, 3, 1, 1}), "fc", 4)));
+  Graph g = b.take();
+  fuse_epilogues(g);
+  REQUIRE(op_names(g) == Names{"matmul"});
+  CHECK(std::get<MatMul>(g.nodes[0].op).epilogue.size() == 1);
+}
+
+TEST_CASE("fuse_epilogues: a residual that is there already is added, on either side of the add") {
+  for (const bool first : {false, true}) {
+    Graph g = conv_then(
+        [&](Builder& b, ValueId x, ValueId c) { return b.relu(first ? b.add(x, c) : b.add(c, x)); });
+    fuse_epilogues(g);
+    REQUIRE(op_names(g) == Names{"convolution"});
+    const auto& steps = conv_of(g, 0).epilogue;
+    REQUIRE(steps.size() == 2);
+    CHECK(std::get<Residual>(steps[0]).value == g.inputs[0].value);
+    CHECK(uses(g.nodes[0]) == std::vector<ValueId>{g.inputs[0].value, g.inputs[0].value});
+  }
+}
+
+TEST_CASE("fuse_epilogues: of two convs that are added the later one takes the sum") {
+  Builder b;
+  const ValueId x = b.input("x", {1, 2, 4, 4});
+  const ValueId early = b.conv(x, "early", {.out = 2, .pad = 1});
+  const ValueId late = b.conv(x, "late", {.out = 2, .kernel = 1});
+  b.output("y", b.relu(b.add(early, late)));
+  Graph g = b.take();
+  fuse_epilogues(g);
+  REQUIRE(op_names(g) == Names{"convolution", "convolution"});
+  CHECK(conv_of(g, 0).epilogue.empty());
+  CHECK(conv_of(g, 1).epilogue.size() == 2);
+  CHECK(std::get<Residual>(conv_of(g, 1).epilogue[0]).value == early);
+  check_graph(g);
+}
+
+TEST_CASE("fuse_epilogues: not with a residual made after the conv") {
+  Builder b;
+  const ValueId x = b.input("x", {1, 2, 4, 4});
+  const ValueId c = b.conv(x, "c", {.out = 2, .pad = 1});
+  const ValueId later = b.softmax(x);
+  b.output("y", b.add(c, later));
+  Graph g = b.take();
+  fuse_epilogues(g);
+  CHECK(op_names(g) == Names{"convolution", "softmax", "add"});
+  CHECK(conv_of(g, 0).epilogue.empty());
+}
+
+TEST_CASE("fuse_epilogues: an activation that moved into an earlier conv makes the residual early enough") {
+  Builder b;
+  const ValueId x = b.input("x", {1, 2, 4, 4});
+  const ValueId early = b.conv(x, "early", {.out = 2, .pad = 1});
+  const ValueId late = b.conv(x, "late", {.out = 2, .pad = 1});
+  const ValueId residual = b.relu(early);  // stands after "late" until it is fused
+  b.output("y", b.add(late, residual));
+  Graph g = b.take();
+  fuse_epilogues(g);
+  CHECK(op_names(g) == Names{"convolution", "convolution"});
+  check_graph(g);
+}
+
+TEST_CASE("fuse_epilogues: outputs, values read twice and a value added to itself stay") {
+  Graph output = conv_then([](Builder& b, ValueId, ValueId c) {
+    const ValueId r = b.relu(c);
+    b.output("r", r);
+    return b.affine(r, 2, 0);
+  });
+  fuse_epilogues(output);
+  CHECK(op_names(output) == Names{"convolution", "affine"});
+
+  Graph twice = conv_then([](Builder& b, ValueId, ValueId c) {
+    b.output("other", b.affine(c, 2, 0));
+    return b.relu(c);
+  });
+  fuse_epilogues(twice);
+  CHECK(op_names(twice) == Names{"convolution", "affine", "activation"});
+
+  Graph itself = conv_then([](Builder& b, ValueId, ValueId c) { return b.add(c, c); });
+  fuse_epilogues(itself);
+  CHECK(op_names(itself) == Names{"convolution", "add"});
+}
+
+TEST_CASE("fuse_epilogues: a chain longer than a kernel takes is cut at eight steps") {
+  Graph g = conv_then([](Builder& b, ValueId, ValueId c) {
+    for (int i = 0; i < 10; ++i) c = b.affine(c, 1.5f, 0.5f);
+    return c;
+  });
+  fuse_epilogues(g);
+  CHECK(op_names(g) == Names{"convolution", "affine", "affine"});
+  CHECK(conv_of(g, 0).epilogue.size() == 8);
+}
+
+// ---- fuse_scale
+
+TEST_CASE("fuse_scale: an affine without shift goes into the upsampling, one with shift does not") {
+  for (const auto kind : {UpsampleKind::nearest, UpsampleKind::bilinear}) {
+    Builder b;
+    const ValueId x = b.input("x", {1, 2, 4, 4});
+    b.output("y", b.affine(b.upsample(x, kind, 4), 110, 0));
+    b.output("z", b.affine(b.upsample(x, kind, 4), 110, 1));
+    Graph g = b.take();
+    fuse_scale(g);
+    REQUIRE(op_names(g) == Names{"upsample", "upsample", "affine"});
+    CHECK(std::get<Upsample>(g.nodes[0].op).scale == 110);
+    CHECK(std::get<Upsample>(g.nodes[1].op).scale == 1);
+    CHECK(g.nodes[0].output == g.outputs[0].value);
+  }
+}
+
+TEST_CASE("fuse_scale: not when the upsampled value is an output") {
+  Builder b;
+  const ValueId up = b.upsample(b.input("x", {1, 2, 4, 4}), UpsampleKind::nearest, 2);
+  b.output("up", up);
+  b.output("y", b.affine(up, 110, 0));
+  Graph g = b.take();
+  fuse_scale(g);
+  CHECK(op_names(g) == Names{"upsample", "affine"});
+}
+
+// ---- remove_dead, optimize
+
+TEST_CASE("remove_dead: keeps what outputs need, all inputs and all parameters") {
+  Builder b;
+  const ValueId x = b.input("x", {1, 2, 4, 4});
+  b.input("unused", {1, 1, 1, 1});
+  const ValueId c = b.conv(x, "c", {.out = 2, .pad = 1});
+  b.relu(b.conv(c, "dead", {.out = 9}));
+  b.output("y", b.add(c, x));
+  Graph g = b.take();
+  remove_dead(g);
+  CHECK(op_names(g) == Names{"convolution", "add"});
+  CHECK(g.inputs.size() == 2);
+  CHECK(g.values.size() == 4);
+  CHECK(g.params.size() == 4);
+  CHECK(name_of(g, g.outputs[0].value) == "c.add");
+  CHECK(name_of(g, g.inputs[1].value) == "unused");
+  check_graph(g);
+}
+
+TEST_CASE("remove_dead: residuals of epilogues are alive") {
+  Builder b;
+  const ValueId x = b.input("x", {1, 2, 4, 4});
+  b.relu(x);
+  const ValueId residual = b.softmax(x);
+  b.output("y", b.add(b.conv(x, "c", {.out = 2, .pad = 1}), residual));
+  Graph g = b.take();
+  fuse_epilogues(g);
+  remove_dead(g);
+  CHECK(op_names(g) == Names{"softmax", "convolution"});
+  CHECK(name_of(g, std::get<Residual>(conv_of(g, 1).epilogue[0]).value) == "x.softmax");
+  check_graph(g);
+}
+
+TEST_CASE("optimize: a residual block is two convolutions, three with a shortcut") {
+  for (const bool shortcut : {false, true}) {
+    Builder b;
+    ValueId x = b.input("x", {1, 2, 4, 4});
+    ValueId y = b.relu(b.batch_norm(b.conv(x, "conv1", {.out = 2, .pad = 1, .bias = false}), "bn1"));
+    y = b.batch_norm(b.conv(y, "conv2", {.out = 2, .pad = 1, .bias = false}), "bn2");
+    if (shortcut) x = b.batch_norm(b.conv(x, "down", {.out = 2, .kernel = 1, .bias = false}), "bn3");
+    b.output("y", b.relu(b.add(y, x)));
+    Graph g = b.take();
+    optimize(g);
+    CHECK(g.nodes.size() == (shortcut ? 3 : 2));
+    const Convolution& last = conv_of(g, g.nodes.size() - 1);
+    CHECK(last.folded.has_value());
+    CHECK(last.epilogue.size() == 2);
+    CHECK(g.values.size() == g.nodes.size() + 1);
+    check_graph(g);
+  }
+}
+
+TEST_CASE("optimize: a dead reader does not keep a conv from being fused") {
+  Graph g = conv_then([](Builder& b, ValueId, ValueId c) {
+    b.softmax(c);
+    return b.relu(c);
+  });
+  optimize(g);
+  CHECK(op_names(g) == Names{"convolution"});
+}

@@ -166,12 +166,14 @@ void fuse_scale(Graph& g) {
   for (int i = 0; i < r.count(); ++i) {
     auto* upsample = std::get_if<Upsample>(&r.node(i).op);
     if (r.gone(i) || upsample == nullptr) continue;
-    const int reader = r.only_reader(r.node(i).output);
-    if (reader == kNone) continue;
-    const auto* affine = std::get_if<ScalarAffine>(&r.node(reader).op);
-    if (affine == nullptr || affine->shift != 0.0f) continue;
-    upsample->scale *= affine->scale;
-    r.take_in(i, reader);
+    for (;;) {
+      const int reader = r.only_reader(r.node(i).output);
+      if (reader == kNone) break;
+      const auto* affine = std::get_if<ScalarAffine>(&r.node(reader).op);
+      if (affine == nullptr || affine->shift != 0.0f) break;
+      upsample->scale *= affine->scale;
+      r.take_in(i, reader);
+    }
   }
 }
 

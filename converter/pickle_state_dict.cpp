@@ -242,7 +242,7 @@ StorageId read_storage_id(const Document& d, const Source& source, NodeId persis
   StorageId storage;
   storage.dtype = d[type].dtype;
   storage.key = d.text(key);
-  const std::string name = "'" + clean_text(storage.key, kMaxShownText) + "' ";
+  const std::string name = std::string(1, '\'').append(clean_text(storage.key, kMaxShownText)) + "' ";
   const std::uint64_t size = size_of(storage.dtype);
   const std::int64_t count[] = {d[elements].integer};
   if (!count_elements(count, size)) damaged(name + "claims " + std::to_string(count[0]) + " elements");

@@ -16,7 +16,7 @@ bool is_float(DType t) {
 }
 
 std::string in_quotes(std::string_view name) {
-  return "'" + std::string(name) + "'";
+  return std::string(1, '\'').append(name).append(1, '\'');
 }
 
 // "first; second; third (and 5 more)"

@@ -111,7 +111,8 @@ std::optional<std::span<const std::byte>> in_c_order(
 
 std::string shape_text(std::span<const std::int64_t> shape) {
   std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    text.append(i == 0 ? "" : ", ").append(std::to_string(shape[i]));
   return text + "]";
 }
 

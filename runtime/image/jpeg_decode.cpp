@@ -130,6 +130,7 @@ void set_up(JpegReader& reader, ByteSpan bytes) {
 
 // The whole picture is there although the end marker is not: all scans were seen to their last bit.
 bool is_complete(const jpeg_decompress_struct& jpeg) {
+  if (jpeg.arith_code != FALSE) return false;  // arithmetic data go on as zeros without a warning
   if (!jpeg_has_multiple_scans(const_cast<j_decompress_ptr>(&jpeg))) return true;
   if (jpeg.coef_bits == nullptr) return false;
   for (int component = 0; component < jpeg.num_components; ++component)
@@ -249,7 +250,7 @@ Image decode_jpeg(const PictureFile& file) {
   });
   if (!read) refuse_damaged(file, reader);
   if (reader.ran_dry && !is_complete(reader.jpeg))
-    refuse(file, "the JPEG is cut short (scans are missing); get an intact copy");
+    refuse(file, "the JPEG is cut short (picture data are missing); get an intact copy");
   return image;
 }
 

@@ -63,19 +63,16 @@ int colour_type(PixelFormat format) {
   }
 }
 
-// One fixed filter: choosing one per row costs more time than deflate's fast levels do.
+// Up to level 3 one fixed filter: choosing one per row costs more time than deflate's fast levels do. At
+// level 1 runs alone are matched: on filtered photos that is both faster and smaller than deflate's quick
+// search.
 void set_compression(png_structp png, int level) {
   png_set_compression_level(png, level);
   png_set_compression_mem_level(png, 9);
   png_set_compression_buffer_size(png, 1 << 16);
-  if (level == 0) {
-    png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_NONE);
-  } else if (level <= 3) {
-    png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_SUB);
-    png_set_compression_strategy(png, Z_DEFAULT_STRATEGY);
-  } else {
-    png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_ALL_FILTERS);
-  }
+  png_set_compression_strategy(png, level == 1 ? Z_RLE : Z_DEFAULT_STRATEGY);
+  const int filters = level == 0 ? PNG_FILTER_NONE : (level <= 3 ? PNG_FILTER_UP : PNG_ALL_FILTERS);
+  png_set_filter(png, PNG_FILTER_TYPE_BASE, filters);
 }
 
 void set_extras(PngWriter& writer, const Extras& extras) {

@@ -1,0 +1,238 @@
+#include "kernels/merge/merge.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "tests/kernels/support.h"
+
+namespace cuhue {
+namespace {
+
+using test::Random;
+
+// Pixels of one case, and the whole pipeline of the specification in double, written out naively.
+struct Case {
+  std::int64_t w, h, ab_w, ab_h;
+  int bytes_per_sample, channels;  // of the photo
+  ByteRounding rounding = ByteRounding::nearest_even;
+  float chroma = 1.0f;
+  double ab_range = 60;
+};
+
+struct Picture {
+  std::vector<std::uint8_t> bytes;
+  PhotoRef ref() const {
+    return {bytes.data(), w, h, stride, channels, size, place[0], place[1], place[2], alpha};
+  }
+  MutablePhotoRef ref() {
+    return {bytes.data(), w, h, stride, channels, size, place[0], place[1], place[2], alpha};
+  }
+  int sample(std::int64_t x, std::int64_t y, int index) const {
+    const std::uint8_t* p = bytes.data() + y * stride + (x * channels + index) * size;
+    if (size == 1) return *p;
+    std::uint16_t v;
+    std::memcpy(&v, p, 2);
+    return v;
+  }
+  int full() const { return size == 1 ? 255 : 65535; }
+
+  std::int64_t w = 0, h = 0;
+  std::ptrdiff_t stride = 0;
+  int channels = 3, size = 1, place[3] = {0, 1, 2}, alpha = -1;
+};
+
+Picture make_picture(std::int64_t w, std::int64_t h, int channels, int size, bool bgr = false) {
+  Picture p;
+  p.w = w;
+  p.h = h;
+  p.channels = channels;
+  p.size = size;
+  p.stride = static_cast<std::ptrdiff_t>(w * channels * size + 2);  // rows do not touch
+  p.alpha = channels == 2 ? 1 : channels == 4 ? 3 : -1;
+  if (channels <= 2) p.place[1] = p.place[2] = 0;
+  if (bgr) std::swap(p.place[0], p.place[2]);
+  p.bytes.assign(static_cast<std::size_t>(p.stride * h), 0x5A);
+  return p;
+}
+
+Picture random_picture(const Case& c, std::uint64_t seed) {
+  Picture p = make_picture(c.w, c.h, c.channels, c.bytes_per_sample);
+  Random random(seed);
+  for (std::int64_t y = 0; y < c.h; ++y)
+    for (std::int64_t i = 0; i < c.w * c.channels * c.bytes_per_sample; ++i)
+      p.bytes[static_cast<std::size_t>(y * p.stride + i)] = static_cast<std::uint8_t>(random.next() >> 56);
+  return p;
+}
+
+std::vector<float> random_ab(const Case& c, std::uint64_t seed) {
+  std::vector<float> ab(static_cast<std::size_t>(2 * c.ab_w * c.ab_h));
+  Random random(seed);
+  for (float& v : ab) v = static_cast<float>(random.uniform(-c.ab_range, c.ab_range));
+  return ab;
+}
+
+double bilinear(const float* plane, std::int64_t ab_w, std::int64_t ab_h, const Case& c, std::int64_t x,
+                std::int64_t y) {
+  const auto place = [](std::int64_t i, std::int64_t n_in, std::int64_t n_out, std::int64_t& i0,
+                        std::int64_t& i1) {
+    const float scale = static_cast<float>(n_in) / static_cast<float>(n_out);
+    const double src = std::max((static_cast<double>(i) + 0.5) * static_cast<double>(scale) - 0.5, 0.0);
+    i0 = static_cast<std::int64_t>(src);
+    i1 = i0 < n_in - 1 ? i0 + 1 : i0;
+    return src - static_cast<double>(i0);
+  };
+  std::int64_t x0, x1, y0, y1;
+  const double wx = place(x, ab_w, c.w, x0, x1), wy = place(y, ab_h, c.h, y0, y1);
+  const double top = plane[y0 * ab_w + x0] * (1 - wx) + plane[y0 * ab_w + x1] * wx;
+  const double bottom = plane[y1 * ab_w + x0] * (1 - wx) + plane[y1 * ab_w + x1] * wx;
+  return top * (1 - wy) + bottom * wy;
+}
+
+double inverse_f(double f) {
+  return f > 0.2068966 ? f * f * f : (f - 16.0 / 116) / 7.787;
+}
+
+// The exact samples of one pixel, in 0..full, before rounding.
+void exact_pixel(const Picture& photo, const std::vector<float>& ab, const Case& c, std::int64_t x,
+                 std::int64_t y, double* out) {
+  constexpr double kToY[3] = {0.212671, 0.715160, 0.072169};
+  constexpr double kToRgb[3][3] = {{3.240481343200527, -1.5371515162713185, -0.4985363261688879},
+                                   {-0.9692549499965684, 1.8759900014898907, 0.04155592655829285},
+                                   {0.05564663913517715, -0.20404133836651123, 1.0573110696453443}};
+  double luminance = 0;
+  for (int k = 0; k < 3; ++k) {
+    const double v = static_cast<double>(photo.sample(x, y, photo.place[k])) / photo.full();
+    luminance += kToY[k] * (v > 0.04045 ? std::pow((v + 0.055) / 1.055, 2.4) : v / 12.92);
+  }
+  const double l = 116 * (luminance > 0.008856 ? std::cbrt(luminance) : 7.787 * luminance + 16.0 / 116) - 16;
+  const double a = bilinear(ab.data(), c.ab_w, c.ab_h, c, x, y) * static_cast<double>(c.chroma);
+  const double b =
+      bilinear(ab.data() + c.ab_w * c.ab_h, c.ab_w, c.ab_h, c, x, y) * static_cast<double>(c.chroma);
+  const double fy = (l + 16) / 116;
+  const double xyz[3] = {0.95047 * inverse_f(a / 500 + fy), inverse_f(fy),
+                         1.08883 * inverse_f(std::max(fy - b / 200, 0.0))};
+  for (int k = 0; k < 3; ++k) {
+    const double v = kToRgb[k][0] * xyz[0] + kToRgb[k][1] * xyz[1] + kToRgb[k][2] * xyz[2];
+    const double gamma = v > 0.0031308 ? 1.055 * std::pow(v, 1 / 2.4) - 0.055 : 12.92 * v;
+    out[k] = std::clamp(gamma, 0.0, 1.0) * photo.full();
+  }
+}
+
+MergeParams params(const Case& c, const Picture& photo, Picture& out, const std::vector<float>& ab) {
+  return {photo.ref(), out.ref(), ab.data(), c.ab_h, c.ab_w, c.chroma, c.rounding};
+}
+
+constexpr Case kCases[] = {
+    {300, 211, 256, 256, 1, 3},                                 //
+    {257, 64, 16, 16, 1, 3, ByteRounding::truncate},            //
+    {1000, 97, 64, 96, 1, 4},                                   //
+    {64, 64, 64, 64, 1, 1},                                     //
+    {33, 500, 7, 300, 1, 2, ByteRounding::nearest_even, 1.5f},  //
+    {5, 3, 700, 9, 1, 3},                                       // the ab map is wider than a tile's reach
+    {100, 10, 1301, 40, 1, 3, ByteRounding::truncate},          //
+    {1, 1, 1, 1, 1, 3},                                         //
+    {1, 400, 3, 1, 1, 3},                                       //
+    {300, 211, 256, 256, 1, 3, ByteRounding::nearest_even, 1.0f, 200},  // far outside the gamut
+    {300, 111, 256, 256, 2, 3},                                         //
+    {257, 64, 16, 16, 2, 4, ByteRounding::truncate, 0.5f},              //
+    {65, 31, 16, 16, 2, 1},                                             //
+    {300, 111, 256, 256, 2, 3, ByteRounding::nearest_even, 1.0f, 200},  //
+};
+
+TEST_CASE(
+    "a merged picture is the specified pipeline: never a level off, and exact but for ties within 1e-3") {
+  for (const Case& c : kCases) {
+    CAPTURE(c.w);
+    CAPTURE(c.h);
+    CAPTURE(c.bytes_per_sample);
+    const Picture photo = random_picture(c, 11);
+    const auto ab = random_ab(c, 12);
+    for (int out_channels : {3, 4}) {
+      Picture out = make_picture(c.w, c.h, out_channels, c.bytes_per_sample, out_channels == 4);
+      merge_cpu(params(c, photo, out, ab));
+      double worst = 0;
+      std::int64_t inexact = 0;
+      bool alpha = true;
+      for (std::int64_t y = 0; y < c.h; ++y) {
+        for (std::int64_t x = 0; x < c.w; ++x) {
+          double exact[3];
+          exact_pixel(photo, ab, c, x, y, exact);
+          for (int k = 0; k < 3; ++k) {
+            const int ours = out.sample(x, y, out.place[k]);
+            const bool truncate = c.rounding == ByteRounding::truncate;
+            const double rounded = truncate ? std::floor(exact[k]) : std::nearbyint(exact[k]);
+            worst = std::max(worst, truncate ? std::abs(ours + 0.5 - exact[k]) : std::abs(ours - exact[k]));
+            if (truncate && exact[k] == photo.full()) worst = std::max(0.5, std::abs(ours - exact[k]));
+            inexact += ours != static_cast<int>(rounded) ? 1 : 0;
+          }
+          const int opaque = photo.full();
+          if (out_channels == 4)
+            alpha =
+                alpha && out.sample(x, y, 3) == (photo.alpha < 0 ? opaque : photo.sample(x, y, photo.alpha));
+        }
+      }
+      const double full = photo.full();
+      CHECK(worst < 0.5 + 4e-6 * full);
+      CHECK(static_cast<double>(inexact) <=
+            3.0 * static_cast<double>(c.w * c.h) * (c.bytes_per_sample == 1 ? 2e-4 : 5e-2) + 0.5);
+      CHECK(alpha);
+      bool untouched = true;  // between the rows
+      for (std::int64_t y = 0; y < c.h; ++y)
+        for (int i = 1; i <= 2; ++i)
+          untouched = untouched && out.bytes[static_cast<std::size_t>((y + 1) * out.stride - i)] == 0x5A;
+      CHECK(untouched);
+    }
+  }
+}
+
+TEST_CASE("a picture merged in place is the same picture") {
+  for (const Case& c : kCases) {
+    if (c.channels < 3) continue;
+    Picture photo = random_picture(c, 21);
+    const auto ab = random_ab(c, 22);
+    Picture out = make_picture(c.w, c.h, c.channels, c.bytes_per_sample);
+    merge_cpu(params(c, photo, out, ab));
+    MergeParams in_place = params(c, photo, photo, ab);
+    merge_cpu(in_place);
+    bool same = true;
+    for (std::int64_t y = 0; y < c.h; ++y)
+      for (std::int64_t x = 0; x < c.w; ++x)
+        for (int k = 0; k < c.channels; ++k) same = same && photo.sample(x, y, k) == out.sample(x, y, k);
+    CHECK(same);
+  }
+}
+
+TEST_CASE("the thread count changes no byte of a merged picture") {
+  for (const Case& c : kCases) {
+    const Picture photo = random_picture(c, 31);
+    const auto ab = random_ab(c, 32);
+    Picture out[3] = {make_picture(c.w, c.h, 3, c.bytes_per_sample),
+                      make_picture(c.w, c.h, 3, c.bytes_per_sample),
+                      make_picture(c.w, c.h, 3, c.bytes_per_sample)};
+    for (int threads = 1; threads <= 3; ++threads) {
+      const ThreadScope scope(threads);
+      merge_cpu(params(c, photo, out[threads - 1], ab));
+    }
+    CHECK(out[0].bytes == out[1].bytes);
+    CHECK(out[0].bytes == out[2].bytes);
+  }
+}
+
+TEST_CASE("without chroma every grey level comes back as itself") {
+  const Case c{256, 3, 4, 4, 1, 1, ByteRounding::nearest_even, 0.0f};
+  Picture photo = make_picture(c.w, c.h, 1, 1);
+  for (std::int64_t y = 0; y < c.h; ++y)
+    for (std::int64_t x = 0; x < c.w; ++x)
+      photo.bytes[static_cast<std::size_t>(y * photo.stride + x)] = static_cast<std::uint8_t>(x);
+  Picture out = make_picture(c.w, c.h, 3, 1);
+  merge_cpu(params(c, photo, out, random_ab(c, 41)));
+  for (std::int64_t y = 0; y < c.h; ++y)
+    for (std::int64_t x = 0; x < c.w; ++x)
+      for (int k = 0; k < 3; ++k) REQUIRE(out.sample(x, y, k) == x);
+}
+
+}  // namespace
+}  // namespace cuhue

@@ -1,0 +1,148 @@
+// cuhue bench: latency of one network.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "apps/cuhue/api.h"
+#include "apps/cuhue/commands.h"
+#include "apps/cuhue/console.h"
+#include "apps/cuhue/files.h"
+#include "apps/cuhue/model_files.h"
+#include "apps/cuhue/signals.h"
+
+namespace cuhue::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kWarmUpRuns = 3;
+constexpr double kWarmUpSeconds = 0.5;
+constexpr std::size_t kLeastRuns = 10;
+
+// Values between 0 and 1: no denormals, no zeros that a kernel could profit from.
+void fill_inputs(cuhue_network* network, const cuhue_network_info& info) {
+  for (std::size_t i = 0; i < info.input_count; ++i) {
+    auto port = sized<cuhue_port_info>();
+    call(cuhue_network_input_at, info.name, i, &port);
+    auto tensor = sized<cuhue_tensor>();
+    call(cuhue_network_input, network, port.name, &tensor);
+    std::uint32_t state = 1;
+    const std::int64_t count = tensor.n * tensor.c * tensor.h * tensor.w;
+    for (std::int64_t k = 0; k < count; ++k) {
+      state = state * 1664525U + 1013904223U;
+      tensor.data[k] = static_cast<float>(state >> 8) / 16777216.0F;
+    }
+  }
+}
+
+double run_once(cuhue_network* network) {
+  const auto start = Clock::now();
+  call(cuhue_network_run, network, cancel_on_signal, nullptr);
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::vector<double> measure(cuhue_network* network, double seconds) {
+  double spent = 0;
+  for (int i = 0; i < kWarmUpRuns || spent < std::min(kWarmUpSeconds, seconds); ++i)
+    spent += run_once(network);
+  std::vector<double> times;
+  for (spent = 0; spent < seconds || times.size() < kLeastRuns;) {
+    times.push_back(run_once(network));
+    spent += times.back();
+  }
+  std::sort(times.begin(), times.end());
+  return times;
+}
+
+// Linear between the neighbouring ranks; sorted is not empty.
+double quantile(const std::vector<double>& sorted, double q) {
+  const double rank = q * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(rank);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (rank - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+Json layers_json(cuhue_network* network) {
+  call(cuhue_network_profile, network);
+  Json list = Json::array();
+  for (std::size_t i = 0; i < cuhue_network_layer_count(network); ++i) {
+    auto layer = sized<cuhue_layer>();
+    call(cuhue_network_layer, network, i, &layer);
+    list.push_back({{"name", layer.name},
+                    {"op", layer.op},
+                    {"provider", layer.provider},
+                    {"shape", {layer.n, layer.c, layer.h, layer.w}},
+                    {"macs", layer.macs},
+                    {"ms", layer.seconds * 1e3}});
+  }
+  return list;
+}
+
+std::string as_text(const Json& r) {
+  std::array<char, 256> line{};
+  std::snprintf(line.data(), line.size(), "median %.3f ms, p10 %.3f, p90 %.3f, p99 %.3f (%zu runs)\n",
+                r["median_ms"].get<double>(), r["p10_ms"].get<double>(), r["p90_ms"].get<double>(),
+                r["p99_ms"].get<double>(), r["runs"].get<std::size_t>());
+  std::string text = r["network"].get<std::string>() + " " + r["size"].get<std::string>() + " batch " +
+                     r["batch"].dump() + " on " + r["device"].get<std::string>() + ", " +
+                     r["precision"].get<std::string>() + ", " + r["threads"].dump() + " threads\n" +
+                     line.data() + "arena " + format_bytes(r["arena_bytes"].get<double>()) +
+                     ", peak memory of the process " + format_bytes(r["peak_bytes"].get<double>()) + "\n";
+  if (!r.contains("layers")) return text;
+  for (const Json& l : r["layers"]) {
+    const double ms = l["ms"].get<double>();
+    const double gflops = ms > 0 ? 2e-6 * l["macs"].get<double>() / ms : 0;
+    std::snprintf(line.data(), line.size(), "%10.3f ms %8.1f GFLOP/s  %-14s %-22s ", ms, gflops,
+                  l["op"].get<std::string>().c_str(), l["shape"].dump().c_str());
+    text += line.data() + l["name"].get<std::string>() + " (" + l["provider"].get<std::string>() + ")\n";
+  }
+  return text;
+}
+
+Weights bench_weights(const BenchOptions& options) {
+  if (options.weights.empty() && !options.formula && !find_weights(options.network)) {
+    throw Failure(CUHUE_WEIGHTS, "no weights of " + options.network +
+                                     " are at hand; name a file with -m, or use --formula: it is as fast");
+  }
+  return network_weights(options.network, options.weights, options.formula);
+}
+
+}  // namespace
+
+int run_command(const BenchOptions& options) {
+  auto info = sized<cuhue_network_info>();
+  call(cuhue_network_find, options.network.c_str(), &info);
+  const Size size = options.size.height > 0 ? options.size : Size{info.default_size, info.default_size};
+  const Weights weights = bench_weights(options);
+  const Engine engine = make_engine(options);
+  const auto network = make<NetworkHandle>(cuhue_network_create, engine.get(), weights.get());
+  for (const auto& [key, value] : options.settings)
+    call(cuhue_network_set, network.get(), key.c_str(), value);
+  call(cuhue_network_prepare, network.get(), options.batch, size.height, size.width, nullptr, 0);
+  fill_inputs(network.get(), info);
+  const std::vector<double> times = measure(network.get(), options.seconds);
+  auto memory = sized<cuhue_memory>();
+  call(cuhue_network_memory, network.get(), &memory);
+  Json result = {{"network", options.network},
+                 {"device", cuhue_engine_device(engine.get())},
+                 {"precision", precision_name(options.precision)},
+                 {"threads", cuhue_engine_threads(engine.get())},
+                 {"batch", options.batch},
+                 {"size", std::to_string(size.height) + "x" + std::to_string(size.width)},
+                 {"median_ms", quantile(times, 0.5) * 1e3},
+                 {"p10_ms", quantile(times, 0.1) * 1e3},
+                 {"p90_ms", quantile(times, 0.9) * 1e3},
+                 {"p99_ms", quantile(times, 0.99) * 1e3},
+                 {"runs", times.size()},
+                 {"arena_bytes", memory.arena_bytes},
+                 {"peak_bytes", peak_bytes()}};
+  if (options.layers) result["layers"] = layers_json(network.get());
+  if (options.json != "-") write_stdout(as_text(result));
+  write_json(options.json, result);
+  return CUHUE_OK;
+}
+
+}  // namespace cuhue::app

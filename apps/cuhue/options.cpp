@@ -1,0 +1,386 @@
+#include "apps/cuhue/options.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <sstream>
+#include <string_view>
+
+#include "apps/cuhue/api.h"
+
+namespace cuhue::app {
+namespace {
+
+constexpr const char* kExitCodes =
+    "\nExit codes: 0 ok, 1 some pictures of a batch failed, 2 usage, 3 input unreadable or unsupported, 4 "
+    "weights\n"
+    "missing, corrupt or mismatched, 5 out of memory, 6 device error, 7 output not writable, 8 cancelled,\n"
+    "70 internal error.";
+
+[[noreturn]] void usage(const std::string& message) {
+  throw Failure(CUHUE_USAGE, message);
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return text;
+}
+
+template <class T>
+bool parse_number(std::string_view text, T& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+std::pair<std::string, std::string> split_assignment(const std::string& text, const char* option,
+                                                     const char* form) {
+  const std::size_t equal = text.find('=');
+  if (equal == std::string::npos || equal == 0 || equal + 1 == text.size()) {
+    usage(std::string(option) + " '" + text + "' is not of the form " + form);
+  }
+  return {text.substr(0, equal), text.substr(equal + 1)};
+}
+
+Setting parse_setting(const std::string& text) {
+  const auto [key, value] = split_assignment(text, "--set", "KEY=VALUE");
+  double number = 0;
+  if (!parse_number(std::string_view(value), number) || !std::isfinite(number)) {
+    usage("--set '" + text + "': '" + value + "' is not a number");
+  }
+  return {key, number};
+}
+
+// What CLI11 fills as text, turned into values after the parse.
+struct RawText {
+  std::string device, precision, jobs, size;
+  std::vector<std::string> inputs, outputs, settings;
+};
+
+void add_common(CLI::App& app, CommonOptions& o) {
+  app.add_option("--json", o.json, "Write what was done as JSON to FILE, - for standard output")
+      ->type_name("FILE|-");
+  app.add_flag("--quiet", o.quiet, "Print errors only");
+  app.add_flag("-v,--verbose", o.verbose, "Print details; -vv prints more");
+}
+
+void add_device(CLI::App& app, DeviceOptions& o, RawText& raw) {
+  app.add_option("-g,--device", raw.device, "auto, cpu, cuda, cuda:1; -1 is cpu")->type_name("DEVICE");
+  app.add_option("--threads", o.threads, "CPU threads of one network run; 0 = all cores")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024));
+  app.add_option("--precision", raw.precision, "fp32, tf32, fp16 or int8")->type_name("NAME");
+}
+
+void add_batch(CLI::App& app, int& batch, const char* about) {
+  app.add_option("--batch", batch, about)->type_name("N")->check(CLI::Range(1, 4096));
+}
+
+CLI::App* add_colorize(CLI::App& top, ColorizeOptions& o, RawText& raw) {
+  CLI::App* app = top.add_subcommand("colorize", "Give a picture, or a folder of them, colours");
+  app->add_option("-i,--in", o.input, "Picture, folder of pictures, or - for standard input")
+      ->type_name("IN")
+      ->required();
+  app->add_option("-o,--out", o.output,
+                  "Picture, folder, or - for standard output; an existing output is replaced")
+      ->type_name("OUT")
+      ->required();
+  app->add_option("-n,--system", o.system,
+                  "Colorizing system; default: lite, else one whose weights are at hand")
+      ->type_name("SYSTEM");
+  app->add_option("-m,--model", o.weights, "Weight file; repeat it for systems that need several")
+      ->type_name("WEIGHTS")
+      ->allow_extra_args(false);
+  add_device(*app, o, raw);
+  app->add_option("-j,--jobs", raw.jobs, "Threads that decode, colorize and encode; default 1:1:2")
+      ->type_name("LOAD:PROC:SAVE");
+  app->add_option("-f,--format", o.format,
+                  "png, jpg, bmp or ppm, where OUT's name does not say it; default png")
+      ->type_name("FORMAT");
+  add_batch(*app, o.batch, "Pictures in one network run; default 1");
+  app->add_flag("--force", o.force, "Allow an output that is an input file");
+  app->add_flag("--fail-fast", o.fail_fast, "End a folder's run at the first picture that fails");
+  app->add_option("--chroma", o.chroma, "Multiply the colours by F; 1 = as published")->type_name("F");
+  app->add_option("--temperature", o.temperature,
+                  "Annealed mean of eccv16: below 1 more vivid; 1 = as published")
+      ->type_name("T");
+  app->add_flag("--as-published", o.as_published, "The original's own arithmetic where it differs");
+  app->add_option("--quality", o.quality, "JPEG quality 1..100; default 95")
+      ->type_name("Q")
+      ->check(CLI::Range(1, 100));
+  app->add_flag("--formula", o.formula,
+                "Weights computed from their names instead of trained ones: the colours mean nothing");
+  add_common(*app, o);
+  app->footer(
+      "IN's alpha, bit depth, profile and lightness are kept. A folder's pictures (png, jpg, jpeg, bmp, "
+      "ppm,\n"
+      "pgm, pbm, pnm; not those in folders inside) go to a folder; a picture that fails does not stop the "
+      "rest.\n"
+      "Without -m, NETWORK.safetensors is looked for in $CUHUE_MODELS, then in the user's data folder.\n" +
+      std::string(kExitCodes));
+  return app;
+}
+
+CLI::App* add_run(CLI::App& top, RunOptions& o, RawText& raw) {
+  CLI::App* app = top.add_subcommand("run", "Run one network on raw tensors, NumPy files in and out");
+  app->add_option("network", o.network, "Name of the network; --list without it names them")
+      ->type_name("NETWORK");
+  app->add_option("-m,--model", o.weights, "Weight file")->type_name("WEIGHTS");
+  app->add_flag("--formula", o.formula, "Weights computed from their names instead of -m, for tests");
+  app->add_option("--input", raw.inputs, "An input's file: float32, float16, uint8 or int32, C order")
+      ->type_name("NAME=FILE.npy");
+  app->add_option("--output", raw.outputs, "An output's file, float32")->type_name("NAME=FILE.npy");
+  app->add_option("--set", raw.settings, "A setting of the network")->type_name("KEY=VALUE");
+  app->add_flag("--list", o.list, "Print the network's inputs, outputs, shapes and settings");
+  add_device(*app, o, raw);
+  add_common(*app, o);
+  app->footer(kExitCodes);
+  return app;
+}
+
+CLI::App* add_convert(CLI::App& top, ConvertOptions& o) {
+  CLI::App* app = top.add_subcommand("convert", "Turn a foreign checkpoint into a cuhue weight file");
+  app->add_option("checkpoint", o.checkpoint, "PyTorch .pth or .pth.tar, Detectron2 .pkl")
+      ->type_name("CHECKPOINT")
+      ->required();
+  app->add_option("-o,--out", o.output, "Weight file to write")->type_name("FILE")->required();
+  app->add_option("-n,--network", o.network, "The network it is for; default: recognised by its tensors")
+      ->type_name("NETWORK");
+  app->add_flag("--allow-extra", o.allow_extra, "Leave out tensors that the network does not have");
+  app->add_flag("--force", o.force, "Replace an existing FILE");
+  add_common(*app, o);
+  app->footer(kExitCodes);
+  return app;
+}
+
+CLI::App* add_info(CLI::App& top, InfoOptions& o, RawText& raw) {
+  CLI::App* app =
+      top.add_subcommand("info", "What a weight file holds, where it comes from, memory it needs");
+  app->add_option("file", o.file, "Weight file")->type_name("FILE")->required();
+  app->add_option("--size", raw.size, "Height and width of the input to state memory for")->type_name("HxW");
+  add_batch(*app, o.batch, "Inputs in one run; default 1");
+  app->add_flag("--tensors", o.tensors, "List every tensor");
+  add_device(*app, o, raw);
+  add_common(*app, o);
+  app->footer(kExitCodes);
+  return app;
+}
+
+CLI::App* add_verify(CLI::App& top, VerifyOptions& o) {
+  CLI::App* app = top.add_subcommand("verify", "Check a weight file's checksums and its network's schema");
+  app->add_option("file", o.file, "Weight file")->type_name("FILE")->required();
+  add_common(*app, o);
+  app->footer(kExitCodes);
+  return app;
+}
+
+CLI::App* add_models(CLI::App& top, ModelsOptions& o) {
+  CLI::App* app = top.add_subcommand("models", "Published checkpoints: list them, or fetch and convert one");
+  add_common(*app, o);
+  CLI::App* list = app->add_subcommand("list", "Name, licence, size, hash and URL of each");
+  add_common(*list, o);
+  CLI::App* fetch = app->add_subcommand("fetch", "Get a checkpoint, check its hash, convert it");
+  fetch->add_option("name", o.name, "A name of the list")->type_name("NAME")->required();
+  fetch
+      ->add_option("-o,--out", o.output, "Weight file to write; default: in $CUHUE_MODELS or the data folder")
+      ->type_name("FILE");
+  fetch->add_flag("--force", o.force, "Fetch again and replace the weight file");
+  fetch->parse_complete_callback([&o] { o.fetch = true; });
+  add_common(*fetch, o);
+  app->require_subcommand(0, 1);
+  app->footer(
+      "A copy of the checkpoint in $CUHUE_MODELS is used instead of a download. fetch prints the weight\n"
+      "file's path.\n" +
+      std::string(kExitCodes));
+  return app;
+}
+
+CLI::App* add_bench(CLI::App& top, BenchOptions& o, RawText& raw) {
+  CLI::App* app = top.add_subcommand("bench", "Latency of one network after warm-up");
+  app->add_option("network", o.network, "Name of the network")->type_name("NETWORK")->required();
+  app->add_option("-m,--model", o.weights, "Weight file")->type_name("WEIGHTS");
+  app->add_flag("--formula", o.formula, "Weights computed from their names: as fast as trained ones");
+  app->add_option("--size", raw.size, "Height and width of the input; default: the network's own")
+      ->type_name("HxW");
+  add_batch(*app, o.batch, "Inputs in one run; default 1");
+  app->add_option("--seconds", o.seconds, "Measure for S seconds; default 3")
+      ->type_name("S")
+      ->check(CLI::Range(0.0, 86400.0));
+  app->add_option("--set", raw.settings, "A setting of the network")->type_name("KEY=VALUE");
+  app->add_flag("--layers", o.layers, "Also the time of every layer");
+  add_device(*app, o, raw);
+  add_common(*app, o);
+  app->footer(kExitCodes);
+  return app;
+}
+
+CLI::App* add_devices(CLI::App& top, DevicesOptions& o) {
+  CLI::App* app = top.add_subcommand("devices", "Devices of this machine and what they support");
+  add_common(*app, o);
+  return app;
+}
+
+CLI::App* add_compare(CLI::App& top, CompareOptions& o) {
+  CLI::App* app = top.add_subcommand("compare", "PSNR, SSIM, colourfulness and mean dE2000 of two pictures");
+  app->add_option("a", o.a, "Picture")->type_name("A")->required();
+  app->add_option("b", o.b, "Picture of the same size")->type_name("B")->required();
+  add_common(*app, o);
+  app->footer(kExitCodes);
+  return app;
+}
+
+void finish_device(DeviceOptions& o, const RawText& raw) {
+  if (!raw.device.empty()) o.device = parse_device(raw.device);
+  if (!raw.precision.empty()) o.precision = parse_precision(raw.precision);
+}
+
+void finish(ColorizeOptions& o, const RawText& raw) {
+  finish_device(o, raw);
+  if (!raw.jobs.empty()) o.jobs = parse_jobs(raw.jobs);
+  parse_format(o.format);  // refuses unknown names
+  if (!std::isfinite(o.chroma) || o.chroma <= 0) usage("--chroma must be a number above 0");
+  if (!std::isfinite(o.temperature) || o.temperature <= 0) usage("--temperature must be a number above 0");
+  if (o.formula && !o.weights.empty()) usage("--formula and -m exclude each other");
+}
+
+void finish(RunOptions& o, RawText raw) {
+  finish_device(o, raw);
+  // `--input a=x.npy lite`: the option takes what follows, so a word without '=' there is the network.
+  for (auto* list : {&raw.inputs, &raw.outputs, &raw.settings}) {
+    if (o.network.empty() && !list->empty() && list->back().find('=') == std::string::npos) {
+      o.network = list->back();
+      list->pop_back();
+    }
+  }
+  for (const auto& text : raw.inputs) o.inputs.push_back(split_assignment(text, "--input", "NAME=FILE.npy"));
+  for (const auto& text : raw.outputs)
+    o.outputs.push_back(split_assignment(text, "--output", "NAME=FILE.npy"));
+  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text));
+  if (o.list) return;
+  if (o.network.empty()) usage("run needs a network's name; `cuhue run --list` prints them");
+  if (o.formula && !o.weights.empty()) usage("--formula and -m exclude each other");
+  if (o.inputs.empty() || o.outputs.empty()) {
+    usage("run needs --input and --output; `cuhue run " + o.network + " --list` prints their names");
+  }
+}
+
+void finish(InfoOptions& o, const RawText& raw) {
+  finish_device(o, raw);
+  if (!raw.size.empty()) o.size = parse_size(raw.size);
+}
+
+void finish(BenchOptions& o, const RawText& raw) {
+  finish_device(o, raw);
+  if (!raw.size.empty()) o.size = parse_size(raw.size);
+  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text));
+  if (o.formula && !o.weights.empty()) usage("--formula and -m exclude each other");
+}
+
+}  // namespace
+
+Jobs parse_jobs(const std::string& text) {
+  std::vector<int> values;
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ':');) {
+    int value = 0;
+    if (!parse_number(std::string_view(part), value) || value < 1 || value > 256) break;
+    values.push_back(value);
+  }
+  Jobs jobs;
+  if (values.size() == 3 && std::count(text.begin(), text.end(), ':') == 2) {
+    jobs = {values[0], values[1], values[2]};
+    return jobs;
+  }
+  usage("-j '" + text + "' is not LOAD:PROC:SAVE, three numbers from 1 to 256, e.g. 1:1:2");
+}
+
+Size parse_size(const std::string& text) {
+  Size size;
+  const std::size_t x = text.find_first_of("xX");
+  const std::string_view view(text);
+  const bool ok = x == std::string::npos ? parse_number(view, size.height) && parse_number(view, size.width)
+                                         : parse_number(view.substr(0, x), size.height) &&
+                                               parse_number(view.substr(x + 1), size.width);
+  constexpr std::int64_t kMost = 1'000'000;
+  if (!ok || size.height < 1 || size.width < 1 || size.height > kMost || size.width > kMost) {
+    usage("--size '" + text + "' is not HxW, height and width from 1 to 1000000, e.g. 256x320");
+  }
+  return size;
+}
+
+std::string parse_device(const std::string& text) {
+  if (text == "-1") return "cpu";
+  int index = 0;
+  if (parse_number(std::string_view(text), index) && index >= 0) return "cuda:" + std::to_string(index);
+  const bool numbered =
+      text.starts_with("cuda:") && parse_number(std::string_view(text).substr(5), index) && index >= 0;
+  if (text == "auto" || text == "cpu" || text == "cuda" || numbered) return text;
+  usage("-g '" + text + "' is not a device; use auto, cpu, cuda, cuda:1 or -1 (cpu)");
+}
+
+cuhue_precision parse_precision(const std::string& text) {
+  for (const cuhue_precision p : {CUHUE_FP32, CUHUE_TF32, CUHUE_FP16, CUHUE_INT8}) {
+    if (precision_name(p) == text) return p;
+  }
+  usage("--precision '" + text + "' is not fp32, tf32, fp16 or int8");
+}
+
+cuhue_file_format parse_format(const std::string& text) {
+  const std::string name = lower(text.starts_with('.') ? text.substr(1) : text);
+  if (name.empty()) return CUHUE_FILE_AUTO;
+  if (name == "png") return CUHUE_FILE_PNG;
+  if (name == "jpg" || name == "jpeg") return CUHUE_FILE_JPEG;
+  if (name == "bmp") return CUHUE_FILE_BMP;
+  if (name == "ppm" || name == "pnm") return CUHUE_FILE_PNM;
+  usage("-f '" + text + "' is not png, jpg, bmp or ppm");
+}
+
+Command parse_command_line(int argc, const char* const* argv) {
+  CLI::App top("cuhue: automatic colours for grey pictures");
+  top.name("cuhue");
+  top.set_version_flag("--version", std::string("cuhue ") + cuhue_version());
+  top.require_subcommand(1);
+  top.footer("`cuhue COMMAND --help` prints a command's options.\n" + std::string(kExitCodes));
+  ColorizeOptions colorize;
+  RunOptions run;
+  ConvertOptions convert;
+  InfoOptions info;
+  VerifyOptions verify;
+  ModelsOptions models;
+  BenchOptions bench;
+  DevicesOptions devices;
+  CompareOptions compare;
+  RawText raw;
+  const CLI::App* colorize_app = add_colorize(top, colorize, raw);
+  const CLI::App* run_app = add_run(top, run, raw);
+  const CLI::App* convert_app = add_convert(top, convert);
+  const CLI::App* info_app = add_info(top, info, raw);
+  const CLI::App* verify_app = add_verify(top, verify);
+  const CLI::App* models_app = add_models(top, models);
+  const CLI::App* bench_app = add_bench(top, bench, raw);
+  const CLI::App* devices_app = add_devices(top, devices);
+  try {
+    if (argc < 2) usage("no command was given; `cuhue --help` lists them");
+    add_compare(top, compare);
+    top.parse(argc, argv);
+  } catch (const CLI::Success& e) {  // --help, --version
+    std::ostringstream text;
+    top.exit(e, text, text);
+    return Text{text.str()};
+  } catch (const CLI::ParseError& e) {
+    std::string command = "cuhue";
+    for (const CLI::App* sub : top.get_subcommands()) command += " " + sub->get_name();
+    usage(std::string(e.what()) + "; `" + command + " --help` explains the options");
+  }
+  if (*colorize_app) return finish(colorize, raw), Command(std::move(colorize));
+  if (*run_app) return finish(run, raw), Command(std::move(run));
+  if (*convert_app) return convert;
+  if (*info_app) return finish(info, raw), Command(std::move(info));
+  if (*verify_app) return verify;
+  if (*models_app) return models;
+  if (*bench_app) return finish(bench, raw), Command(std::move(bench));
+  if (*devices_app) return devices;
+  return compare;
+}
+
+}  // namespace cuhue::app

@@ -1,0 +1,111 @@
+// The command line as plain structs. options.cpp is the only file that knows CLI11.
+#pragma once
+
+#include <cuhue/cuhue.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace cuhue::app {
+
+struct CommonOptions {
+  std::string json;  // a file, "-" for stdout, empty for none
+  bool quiet = false;
+  int verbose = 0;
+};
+
+struct DeviceOptions {
+  std::string device = "auto";
+  int threads = 0;  // 0 = all cores of this process
+  cuhue_precision precision = CUHUE_FP32;
+};
+
+// "-j LOAD:PROC:SAVE": threads that decode, colorize, encode.
+struct Jobs {
+  int load = 1, process = 1, save = 2;
+};
+
+using Setting = std::pair<std::string, double>;         // --set KEY=VALUE
+using NamedFile = std::pair<std::string, std::string>;  // --input NAME=FILE
+
+struct Size {
+  std::int64_t height = 0, width = 0;  // 0 = the network's own
+};
+
+struct ColorizeOptions : CommonOptions, DeviceOptions {
+  std::string input, output, system, format;
+  std::vector<std::string> weights;
+  bool formula = false;
+  Jobs jobs;
+  int batch = 1;
+  bool force = false, fail_fast = false, as_published = false;
+  double chroma = 1, temperature = 1;
+  int quality = 95;
+};
+
+struct RunOptions : CommonOptions, DeviceOptions {
+  std::string network, weights;
+  bool formula = false, list = false;
+  std::vector<NamedFile> inputs, outputs;
+  std::vector<Setting> settings;
+};
+
+struct ConvertOptions : CommonOptions {
+  std::string checkpoint, output, network;
+  bool allow_extra = false, force = false;
+};
+
+struct InfoOptions : CommonOptions, DeviceOptions {
+  std::string file;
+  Size size;
+  int batch = 1;
+  bool tensors = false;
+};
+
+struct VerifyOptions : CommonOptions {
+  std::string file;
+};
+
+struct ModelsOptions : CommonOptions {
+  bool fetch = false;
+  std::string name, output;
+  bool force = false;
+};
+
+struct BenchOptions : CommonOptions, DeviceOptions {
+  std::string network, weights;
+  bool formula = false, layers = false;
+  Size size;
+  int batch = 1;
+  double seconds = 3;
+  std::vector<Setting> settings;
+};
+
+struct DevicesOptions : CommonOptions {};
+
+struct CompareOptions : CommonOptions {
+  std::string a, b;
+};
+
+// --help and --version: what to print on stdout.
+struct Text {
+  std::string text;
+};
+
+using Command = std::variant<Text, ColorizeOptions, RunOptions, ConvertOptions, InfoOptions, VerifyOptions,
+                             ModelsOptions, BenchOptions, DevicesOptions, CompareOptions>;
+
+// Throws Failure with CUHUE_USAGE.
+Command parse_command_line(int argc, const char* const* argv);
+
+// The parts of it that have their own syntax; each throws Failure with CUHUE_USAGE.
+Jobs parse_jobs(const std::string& text);
+Size parse_size(const std::string& text);           // "256x320" (height x width) or "256"
+std::string parse_device(const std::string& text);  // "-1" -> "cpu", "1" -> "cuda:1"
+cuhue_precision parse_precision(const std::string& text);
+cuhue_file_format parse_format(const std::string& text);  // "" = CUHUE_FILE_AUTO
+
+}  // namespace cuhue::app

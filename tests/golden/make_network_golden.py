@@ -17,10 +17,12 @@ from formula_weights import formula_image
 from reference_networks import load_network
 
 CASES = [  # network, height, width, batch, settings
+    ("eccv16", 16, 24, 2, {}),
     ("eccv16", 64, 96, 1, {}),
     ("eccv16", 64, 96, 1, {"temperature": 0.38}),
     ("eccv16", 64, 96, 3, {}),
     ("eccv16", 256, 256, 1, {}),
+    ("lite", 16, 24, 2, {}),
     ("lite", 64, 96, 1, {}),
     ("lite", 64, 96, 3, {}),
     ("lite", 256, 256, 1, {}),

@@ -1,0 +1,62 @@
+// The networks' definitions alone, without any backend: the graph in double precision against PyTorch.
+#include <doctest/doctest.h>
+
+#include "runtime/graph/passes.h"
+#include "tests/networks/golden.h"
+#include "tests/support/reference_interpreter.h"
+
+using namespace cuhue;
+using namespace cuhue::test;
+
+namespace {
+
+constexpr double kTolerance = 1e-5;  // PyTorch's own rounding in float32
+
+std::map<std::string, ReferenceTensor> inputs_of(const Golden& golden) {
+  ReferenceTensor x = make_tensor({golden.batch, 1, golden.height, golden.width});
+  const std::vector<float> values = golden_input(golden);
+  x.data.assign(values.begin(), values.end());
+  return {{golden.input, x}};
+}
+
+}  // namespace
+
+TEST_CASE("definitions: every layer of each network computes what PyTorch's does") {
+  for (const char* file : {"eccv16_16x24_2.json", "lite_16x24_2.json"}) {
+    const Golden golden = read_golden(file);
+    const Graph g = golden_graph(golden);
+    const auto values = evaluate(g, FormulaSource(*golden.network), inputs_of(golden));
+    std::size_t found = 0;
+    double worst = 0;
+    for (std::size_t v = 0; v < values.size(); ++v) {
+      const auto tap = golden.taps.find(g.values[v].name);
+      if (tap == golden.taps.end()) continue;
+      ++found;
+      const double error = error_of(tap->second, values[v].dims, values[v].data);
+      INFO(tap->first);
+      CHECK(error < kTolerance);
+      worst = std::max(worst, error);
+    }
+    CHECK(found == golden.taps.size());
+    for (const Binding& b : g.outputs) {
+      const ReferenceTensor& value = values[static_cast<std::size_t>(b.value)];
+      const double error = error_of(golden.outputs.at(b.name), value.dims, value.data);
+      INFO(b.name);
+      CHECK(error < kTolerance);
+      worst = std::max(worst, error);
+    }
+    MESSAGE(golden.label << ": " << found << " taps, worst error " << worst);
+  }
+}
+
+TEST_CASE("definitions: the optimized graph computes the same outputs") {
+  for (const char* file : {"eccv16_16x24_2.json", "lite_16x24_2.json"}) {
+    const Golden golden = read_golden(file);
+    const std::string_view ab[] = {"ab"};
+    Graph g = golden_graph(golden, ab);
+    optimize(g);
+    const auto outputs = evaluate_outputs(g, FormulaSource(*golden.network), inputs_of(golden));
+    const ReferenceTensor& value = outputs.at("ab");
+    CHECK(error_of(golden.outputs.at("ab"), value.dims, value.data) < kTolerance);
+  }
+}

@@ -1,0 +1,184 @@
+// The networks on the CPU backend against PyTorch, and the proof that this would notice a wrong layer.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "runtime/graph/backend.h"
+#include "runtime/graph/passes.h"
+#include "tests/networks/golden.h"
+
+using namespace cuhue;
+using namespace cuhue::test;
+
+namespace {
+
+constexpr double kTolerance = 1e-4;  // of the largest magnitude
+
+const char* const kGoldens[] = {"eccv16_64x96_1.json", "eccv16_64x96_1_temperature0.38.json",
+                                "eccv16_64x96_3.json", "eccv16_256x256_1.json",
+                                "lite_64x96_1.json",   "lite_64x96_3.json",
+                                "lite_256x256_1.json", "eccv16_16x24_2.json",
+                                "lite_16x24_2.json"};
+
+// One network on the backend, its weights shared by all programs of a test.
+class Runner {
+ public:
+  explicit Runner(std::shared_ptr<const ParamSource> source)
+      : backend_(make_cpu_backend()), weights_(backend_->make_weights(std::move(source))) {}
+
+  std::unique_ptr<Program> run(Graph g, const Golden& golden, bool optimize = true) {
+    CompileOptions options;
+    options.optimize = optimize;
+    auto program = backend_->compile(std::move(g), weights_, options);
+    const std::vector<float> x = golden_input(golden);
+    std::copy(x.begin(), x.end(), program->input(golden.input).data);
+    program->run();
+    return program;
+  }
+
+ private:
+  std::unique_ptr<Backend> backend_;
+  std::shared_ptr<DeviceWeights> weights_;
+};
+
+Runner& runner_of(const Network& n) {
+  static std::map<std::string, Runner, std::less<>> runners;
+  const auto it = runners.find(n.name);
+  if (it != runners.end()) return it->second;
+  return runners.emplace(std::string(n.name), Runner(std::make_shared<FormulaSource>(n))).first->second;
+}
+
+std::span<const float> floats(const TensorRef& t) {
+  return {t.data, static_cast<std::size_t>(t.dims.count())};
+}
+
+// Makes an output of every value that has a golden tap, in `names` only when given.
+void add_taps(Graph& g, const Golden& golden, const std::set<std::string>* names = nullptr) {
+  for (std::size_t v = 0; v < g.values.size(); ++v) {
+    const std::string& name = g.values[v].name;
+    if (golden.taps.contains(name) && (names == nullptr || names->contains(name)))
+      g.outputs.push_back({name, static_cast<ValueId>(v)});
+  }
+}
+
+double worst_error(Program& program, const std::map<std::string, GoldenTensor>& expected,
+                   const std::vector<std::string>& names) {
+  double worst = 0;
+  for (const std::string& name : names) {
+    const TensorRef t = program.output(name);
+    const double error = error_of(expected.at(name), t.dims, floats(t));
+    INFO(name);
+    CHECK(error < kTolerance);
+    worst = std::max(worst, error);
+  }
+  return worst;
+}
+
+std::vector<std::string> output_names(const Golden& golden) {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : golden.outputs) names.push_back(name);
+  return names;
+}
+
+std::vector<std::string> tap_names(const Graph& g, const Golden& golden) {
+  std::vector<std::string> names;
+  for (const Binding& b : g.outputs) {
+    if (golden.taps.contains(b.name)) names.push_back(b.name);
+  }
+  return names;
+}
+
+// The formula weights with one tensor set to zero.
+class WithoutLayer final : public ParamSource {
+ public:
+  WithoutLayer(const Network& n, std::string key) : source_(n), key_(std::move(key)) {}
+  std::span<const float> fetch(const Param& p, std::vector<float>& scratch) const override {
+    const auto values = source_.fetch(p, scratch);
+    if (p.name != key_) return values;
+    scratch.assign(values.size(), 0.0f);
+    return scratch;
+  }
+
+ private:
+  FormulaSource source_;
+  std::string key_;
+};
+
+}  // namespace
+
+TEST_CASE("parity: the optimized networks give PyTorch's outputs, all of them or the picture alone") {
+  for (const char* file : kGoldens) {
+    const Golden golden = read_golden(file);
+    INFO(golden.label);
+    Runner& runner = runner_of(*golden.network);
+    const auto all = runner.run(golden_graph(golden), golden);
+    const double whole = worst_error(*all, golden.outputs, output_names(golden));
+    const std::string_view ab[] = {"ab"};
+    const auto alone = runner.run(golden_graph(golden, ab), golden);
+    const double picture = worst_error(*alone, golden.outputs, {"ab"});
+    MESSAGE(golden.label << ": worst error of all outputs " << whole << ", of ab alone " << picture);
+  }
+}
+
+TEST_CASE("parity: every value the optimized networks store is PyTorch's") {
+  for (const char* file : kGoldens) {
+    const Golden golden = read_golden(file);
+    INFO(golden.label);
+    Graph fused = golden_graph(golden);
+    optimize(fused);
+    std::set<std::string> stored;
+    for (const Value& v : fused.values) stored.insert(v.name);
+    Graph g = golden_graph(golden);
+    add_taps(g, golden, &stored);
+    const std::vector<std::string> names = tap_names(g, golden);
+    CHECK(names.size() >= 15);
+    const auto program = runner_of(*golden.network).run(std::move(g), golden);
+    const double worst = worst_error(*program, golden.taps, names);
+    MESSAGE(golden.label << ": " << names.size() << " taps, worst error " << worst);
+  }
+}
+
+TEST_CASE("parity: without any pass every layer is PyTorch's") {
+  for (const char* file : kGoldens) {
+    const Golden golden = read_golden(file);
+    INFO(golden.label);
+    Graph g = golden_graph(golden);
+    add_taps(g, golden);
+    const std::vector<std::string> names = tap_names(g, golden);
+    CHECK(names.size() == golden.taps.size());
+    const auto program = runner_of(*golden.network).run(std::move(g), golden, false);
+    const double taps = worst_error(*program, golden.taps, names);
+    const double outputs = worst_error(*program, golden.outputs, output_names(golden));
+    MESSAGE(golden.label << ": " << names.size() << " taps, worst error " << std::max(taps, outputs));
+  }
+}
+
+TEST_CASE("parity: a wrong layer anywhere would be seen: each one set to zero changes ab by far") {
+  struct Mutation {
+    const char* file;
+    std::vector<std::string> layers;
+  };
+  const Mutation mutations[] = {
+      {"eccv16_64x96_1.json",
+       {"model1.2.weight", "model3.4.weight", "model5.2.weight", "model6.4.weight", "model7.4.weight",
+        "model7.6.weight", "model8.0.weight", "model8.4.weight", "model8.6.weight", "model_out.weight"}},
+      {"lite_64x96_1.json",
+       {"midlevel_resnet.0.weight", "midlevel_resnet.4.1.conv2.weight", "midlevel_resnet.5.0.conv1.weight",
+        "midlevel_resnet.5.0.downsample.0.weight", "midlevel_resnet.5.1.bn2.weight", "upsample.0.weight",
+        "upsample.7.weight", "upsample.11.weight", "upsample.14.weight"}}};
+  for (const Mutation& m : mutations) {
+    const Golden golden = read_golden(m.file);
+    const std::string_view ab[] = {"ab"};
+    for (const std::string& layer : m.layers) {
+      Runner runner(std::make_shared<WithoutLayer>(*golden.network, layer));
+      const auto program = runner.run(golden_graph(golden, ab), golden);
+      const TensorRef t = program->output("ab");
+      const double error = error_of(golden.outputs.at("ab"), t.dims, floats(t));
+      INFO(layer << " set to zero changes ab by " << error);
+      CHECK(error > 100 * kTolerance);
+      CHECK(std::isfinite(error));
+    }
+  }
+}

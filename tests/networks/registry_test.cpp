@@ -1,0 +1,222 @@
+#include <doctest/doctest.h>
+
+#include <limits>
+
+#include "runtime/graph/passes.h"
+#include "runtime/networks/network.h"
+#include "tests/graph/graph_helpers.h"
+#include "weights/weight_file.h"
+#include "weights/weight_writer.h"
+
+using namespace cuhue;
+using namespace cuhue::test;
+
+namespace {
+
+struct Counts {
+  std::int64_t tensors = 0, trainable = 0, running = 0, ignored = 0;
+};
+
+Counts count(const Network& n) {
+  Counts c;
+  for (const Param& p : schema(n)) {
+    std::int64_t elements = 1;
+    for (const std::int64_t extent : p.shape) elements *= extent;
+    ++c.tensors;
+    if (p.role == ParamRole::ignored)
+      ++c.ignored;
+    else if (p.role == ParamRole::running_mean || p.role == ParamRole::running_var)
+      c.running += elements;
+    else
+      c.trainable += elements;
+  }
+  return c;
+}
+
+std::int64_t all_macs(const Graph& g) {
+  std::int64_t sum = 0;
+  for (const Node& node : g.nodes) sum += macs(g, node);
+  return sum;
+}
+
+std::vector<std::byte> weight_file(const Network& n, const std::string& name, int version) {
+  const FormulaSource source(n);
+  std::vector<std::vector<float>> contents;
+  for (const Param& p : schema(n)) {
+    std::vector<float> scratch;
+    const auto values = source.fetch(p, scratch);
+    contents.emplace_back(values.begin(), values.end());
+  }
+  std::vector<TensorToWrite> tensors;
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    if (schema(n)[i].role == ParamRole::ignored) continue;
+    tensors.push_back(
+        {schema(n)[i].name, DType::f32, schema(n)[i].shape, std::as_bytes(std::span(contents[i]))});
+  }
+  WeightFileInfo info;
+  info.network = name;
+  info.network_version = version;
+  return weight_file_bytes(info, tensors);
+}
+
+}  // namespace
+
+TEST_CASE("eccv16 has the tensors and the cost of the published network") {
+  const Network& n = network_or_throw("eccv16");
+  const Counts c = count(n);
+  CHECK(c.tensors == 82);
+  CHECK(c.trainable == 32236011);
+  CHECK(c.running == 4992);
+  CHECK(c.ignored == 7);
+  const auto& s = schema(n);
+  CHECK(s[0].name == "model1.0.weight");
+  CHECK(s[4].name == "model1.4.weight");
+  CHECK(s[8].name == "model1.4.num_batches_tracked");
+  CHECK(s[9].name == "model2.0.weight");
+  CHECK(s[80].name == "model8.6.bias");
+  CHECK(s[81].name == "model_out.weight");
+  CHECK(s[81].shape == std::vector<std::int64_t>{2, 313, 1, 1});
+  // 41.775 GMAC at 256x256.
+  CHECK(all_macs(build_graph(n, 1, 256, 256)) / 1000000 == 41775);
+}
+
+TEST_CASE("lite has the tensors and the cost of the published network") {
+  const Network& n = network_or_throw("lite");
+  const Counts c = count(n);
+  CHECK(c.tensors == 90);
+  CHECK(c.trainable == 954722);
+  CHECK(c.trainable + c.running == 957232);
+  const auto& s = schema(n);
+  CHECK(s[0].name == "midlevel_resnet.0.weight");
+  CHECK(s[0].shape == std::vector<std::int64_t>{64, 1, 7, 7});
+  CHECK(s[5].name == "midlevel_resnet.1.num_batches_tracked");
+  CHECK(s[6].name == "midlevel_resnet.4.0.conv1.weight");
+  CHECK(s[42].name == "midlevel_resnet.5.0.downsample.0.weight");
+  CHECK(s[60].name == "upsample.0.weight");
+  CHECK(s[89].name == "upsample.14.bias");
+  // 2.11 GMAC at 256x256.
+  CHECK(all_macs(build_graph(n, 1, 256, 256)) / 10000000 == 211);
+}
+
+TEST_CASE("every network states what its table says, at several sizes") {
+  for (const Network& n : networks()) {
+    const std::int64_t m = n.size_multiple;
+    for (const auto& [batch, h, w] : {std::array{std::int64_t{1}, n.default_size, n.default_size},
+                                      std::array{std::int64_t{3}, 8 * m, 12 * m},
+                                      {2, m, 2 * m}}) {
+      Graph g = build_graph(n, batch, h, w);
+      check_graph(g);
+      REQUIRE(g.inputs.size() == n.inputs.size());
+      REQUIRE(g.outputs.size() == n.outputs.size());
+      for (std::size_t i = 0; i < g.inputs.size(); ++i) CHECK(g.inputs[i].name == n.inputs[i].name);
+      for (std::size_t i = 0; i < g.outputs.size(); ++i) {
+        CHECK(g.outputs[i].name == n.outputs[i].name);
+        CHECK(g.values[static_cast<std::size_t>(g.outputs[i].value)].dims.n == batch);
+      }
+      CHECK(g.params.size() == schema(n).size());
+      optimize(g);
+      check_graph(g);
+    }
+  }
+}
+
+TEST_CASE("outputs have the sizes of the interface") {
+  const Graph zhang = build_graph(network_or_throw("eccv16"), 2, 64, 96);
+  const auto dims = [](const Graph& g, std::size_t i) {
+    return g.values[static_cast<std::size_t>(g.outputs[i].value)].dims;
+  };
+  CHECK(dims(zhang, 0) == Dims{2, 313, 16, 24});
+  CHECK(dims(zhang, 1) == Dims{2, 2, 64, 96});
+  CHECK(dims(build_graph(network_or_throw("lite"), 2, 64, 96), 0) == Dims{2, 2, 64, 96});
+}
+
+TEST_CASE("optimized networks consist of the fused ops they should") {
+  const auto left = [](const char* name, std::vector<std::string_view> outputs) {
+    Graph g = build_graph(network_or_throw(name), 1, 64, 64, {}, outputs);
+    optimize(g);
+    std::map<std::string, int> ops;
+    for (const std::string& op : op_names(g)) ++ops[op];
+    return ops;
+  };
+  using Ops = std::map<std::string, int>;
+  CHECK(left("eccv16", {"ab"}) == Ops{{"affine", 1},
+                                      {"convolution", 21},
+                                      {"transposed_convolution", 1},
+                                      {"annealed_mean", 1},
+                                      {"upsample", 1}});
+  CHECK(left("eccv16", {}) == Ops{{"affine", 1},
+                                  {"convolution", 23},
+                                  {"transposed_convolution", 1},
+                                  {"softmax", 1},
+                                  {"upsample", 1}});
+  CHECK(left("lite", {}) == Ops{{"convolution", 15}, {"pool", 1}, {"upsample", 3}});
+}
+
+TEST_CASE("only the outputs asked for are built, in that order") {
+  const Network& n = network_or_throw("eccv16");
+  const std::string_view order[] = {"ab", "logits"}, unknown[] = {"rgb"}, twice[] = {"ab", "ab"};
+  const Graph g = build_graph(n, 1, 64, 64, {}, order);
+  REQUIRE(g.outputs.size() == 2);
+  CHECK(g.outputs[0].name == "ab");
+  const Error e = error_of([&] { build_graph(n, 1, 64, 64, {}, unknown); });
+  CHECK(e.status() == Status::usage);
+  CHECK(contains(e.what(), "\"rgb\""));
+  CHECK(contains(e.what(), "logits, ab"));
+  CHECK(contains(error_of([&] { build_graph(n, 1, 64, 64, {}, twice); }).what(), "twice"));
+}
+
+TEST_CASE("an unknown network is an error that lists the known ones") {
+  CHECK(find_network("eccv17") == nullptr);
+  const Error e = error_of([] { network_or_throw("eccv17"); });
+  CHECK(e.status() == Status::usage);
+  CHECK(contains(e.what(), "\"eccv17\""));
+  CHECK(contains(e.what(), "eccv16, lite"));
+}
+
+TEST_CASE("sizes that do not fit are errors that name sizes that would") {
+  const Network& n = network_or_throw("eccv16");
+  const Error e = error_of([&] { check_size(n, 1, 100, 257); });
+  CHECK(e.status() == Status::usage);
+  CHECK(contains(e.what(), "100x257"));
+  CHECK(contains(e.what(), "96x256"));
+  CHECK(contains(e.what(), "104x264"));
+  CHECK(contains(error_of([&] { check_size(n, 1, 3, 8); }).what(), "8x8"));
+  CHECK(contains(error_of([&] { check_size(n, 0, 8, 8); }).what(), "batch"));
+  CHECK(contains(error_of([&] { check_size(n, 1, -8, 8); }).what(), "-8x8"));
+  CHECK(error_of([&] { check_size(n, 1, INT64_MAX, 8); }).status() == Status::usage);
+  CHECK_NOTHROW(check_size(n, 4, 8, 1024));
+  CHECK(error_of([&] { build_graph(n, 1, 12, 8); }).status() == Status::usage);
+  CHECK(error_of([&] { build_graph(n, 1, std::int64_t{1} << 40, 8); }).status() == Status::usage);
+}
+
+TEST_CASE("settings are checked against the network's table") {
+  const Network& n = network_or_throw("eccv16");
+  CHECK(setting(n, {}, "temperature") == 1.0);
+  CHECK(setting(n, {{"temperature", 0.38}}, "temperature") == 0.38);
+  CHECK_NOTHROW(check_settings(n, {{"temperature", 0.01}}));
+  const Error unknown = error_of([&] { check_settings(n, {{"heat", 1}}); });
+  CHECK(unknown.status() == Status::usage);
+  CHECK(contains(unknown.what(), "\"heat\""));
+  CHECK(contains(unknown.what(), "temperature"));
+  for (const double bad : {0.0, 0.009, 101.0, -1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    const Error e = error_of([&] { build_graph(n, 1, 8, 8, {{"temperature", bad}}); });
+    CHECK(e.status() == Status::usage);
+    CHECK(contains(e.what(), "between 0.01 and 100"));
+  }
+  CHECK(contains(error_of([&] { check_settings(network_or_throw("lite"), {{"heat", 1}}); }).what(), "none"));
+}
+
+TEST_CASE("a weight file of another network, another version or without a tensor is refused") {
+  const Network& n = network_or_throw("lite");
+  const auto check = [&](const std::vector<std::byte>& bytes) {
+    check_weights(n, WeightFile::from_memory(bytes, "some.file"));
+  };
+  CHECK_NOTHROW(check(weight_file(n, "lite", n.version)));
+  const Error name = error_of([&] { check(weight_file(n, "eccv16", n.version)); });
+  CHECK(name.status() == Status::weights);
+  CHECK(contains(name.what(), "\"eccv16\""));
+  CHECK(contains(name.what(), "\"lite\""));
+  const Error version = error_of([&] { check(weight_file(n, "lite", n.version + 1)); });
+  CHECK(version.status() == Status::weights);
+  CHECK(contains(version.what(), "version 2"));
+}

@@ -8,7 +8,7 @@
 #include <limits>
 #include <optional>
 
-namespace cuhue {
+namespace cuhue::app {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "arrays are copied without byte swaps");
@@ -269,4 +269,4 @@ void to_float(const NpyArray& array, std::span<float> out) {
   }
 }
 
-}  // namespace cuhue
+}  // namespace cuhue::app

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace cuhue {
+namespace cuhue::app {
 
 enum class NpyType : std::uint8_t { f32, f16, u8, i32 };
 
@@ -42,4 +42,4 @@ void to_float(const NpyArray& array, std::span<float> out);
 
 std::string shape_text(std::span<const std::int64_t> shape);  // "(1, 3, 64, 96)"
 
-}  // namespace cuhue
+}  // namespace cuhue::app

@@ -121,8 +121,10 @@ bool same_file(const fs::path& a, const fs::path& b) {
 }
 
 bool is_writable_folder(const fs::path& folder) {
-  std::error_code error;
-  return fs::is_directory(folder, error) && access(folder.c_str(), W_OK | X_OK) == 0;
+  struct stat info = {};
+  if (stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return false;
+  // Root may write anywhere; a folder that nobody is meant to write to is left alone all the same.
+  return (info.st_mode & 0222) != 0 && access(folder.c_str(), W_OK | X_OK) == 0;
 }
 
 }  // namespace cuhue::app

@@ -111,7 +111,10 @@ std::string WeightLayout::id() const {
   const Md& md = impl_->md;
   std::string id = impl_->transposed ? "t" : "n";
   const auto list = [&id](const dnnl_dim_t* values, int count) {
-    for (int i = 0; i < count; ++i) id += (i ? "," : ":") + std::to_string(values[i]);
+    for (int i = 0; i < count; ++i) {
+      id += i == 0 ? ':' : ',';
+      id += std::to_string(values[i]);
+    }
   };
   list(md.dims, md.ndims);
   const auto& blocking = md.format_desc.blocking;
@@ -134,7 +137,7 @@ class PrimitiveImpl final : public Primitive {
   const std::string& implementation() const override { return implementation_; }
   bool fast() const override {
     if (begins_with(implementation_, "ref") || begins_with(implementation_, "simple")) return false;
-    return matrix_ || !begins_with(implementation_, "gemm");
+    return matrix_ || implementation_.find("gemm") == std::string::npos;
   }
 
   void build() override;
@@ -224,6 +227,20 @@ dnnl_status_t PrimitiveImpl::describe(const Request& r, const Md& src, const Md&
                                            kernel, dilates, before, after);
 }
 
+// oneDNN 2.6 generates one set of constants for each elementwise algorithm: the second of two with different
+// constants would silently compute with the first one's.
+bool constants_clash(std::span<const PostOp> post) {
+  for (std::size_t i = 0; i < post.size(); ++i) {
+    if (post[i].kind != PostKind::relu && post[i].kind != PostKind::linear) continue;
+    for (std::size_t j = 0; j < i; ++j) {
+      if (post[j].kind == post[i].kind && (post[j].alpha != post[i].alpha || post[j].beta != post[i].beta)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 bool PrimitiveImpl::set_post_ops(const Request& request, dnnl_primitive_attr_t attr) {
   PostOpsHandle chain;
   check(dnnl_post_ops_create(chain.out()), layer_, "create post-ops");
@@ -268,7 +285,7 @@ bool PrimitiveImpl::choose(const Request& request) {
   check(dnnl_primitive_attr_create(attr.out()), layer_, "create attributes");
   check(dnnl_primitive_attr_set_scratchpad_mode(attr.get(), dnnl_scratchpad_mode_user), layer_,
         "take the arena's scratchpad");
-  if (!set_post_ops(request, attr.get())) return false;
+  if (constants_clash(request.post) || !set_post_ops(request, attr.get())) return false;
 
   const Md src =
       matrix_ ? matrix_desc(request.in.n, request.in.c, dnnl_ab) : tensor_desc(request.in, request.in_block);

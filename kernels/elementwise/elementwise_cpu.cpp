@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "kernels/core/parallel.h"
@@ -30,9 +29,11 @@ inline __attribute__((always_inline)) void channel_affine(const ElementwiseStep&
     return;
   }
   if (tile.block == 8 && tile.offset % 8 == 0 && tile.n % 8 == 0) {
+    float a[8], b[8];  // copies: the compiler knows that the tile is not among them
+    std::memcpy(a, scale, sizeof a);
+    std::memcpy(b, shift, sizeof b);
     for (std::int64_t i = 0; i < tile.n; i += 8)
-      for (std::int64_t l = 0; l < 8; ++l)
-        tile.values[i + l] = affine(tile.values[i + l], scale[l], shift[l]);
+      for (std::int64_t l = 0; l < 8; ++l) tile.values[i + l] = affine(tile.values[i + l], a[l], b[l]);
     return;
   }
   std::int64_t lane = tile.offset % tile.block;

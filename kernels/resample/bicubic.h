@@ -30,8 +30,10 @@ CUHUE_HD BicubicWindow bicubic_window(std::int64_t o, std::int64_t n_in, std::in
   w.shrink = scale > 1.0 ? scale : 1.0;
   w.centre = (static_cast<double>(o) + 0.5) * scale;
   const double support = 2.0 * w.shrink;
+  // NOLINTBEGIN(bugprone-incorrect-roundings): truncation towards 0 is Pillow's rule
   const auto lo = static_cast<std::int64_t>(w.centre - support + 0.5);
   const auto hi = static_cast<std::int64_t>(w.centre + support + 0.5);
+  // NOLINTEND(bugprone-incorrect-roundings)
   w.lo = lo > 0 ? lo : 0;
   w.count = (hi < n_in ? hi : n_in) - w.lo;
   return w;
@@ -54,7 +56,7 @@ CUHUE_HD std::int32_t bicubic_fixed_weight(double weight) {
   return static_cast<std::int32_t>(scaled < 0.0 ? scaled - 0.5 : scaled + 0.5);
 }
 
-// From the sum over the window, started at bicubic_rounding, to a byte.
+// From the sum over the window, started at kBicubicRounding, to a byte.
 constexpr std::int32_t kBicubicRounding = 1 << (kBicubicBits - 1);
 CUHUE_HD std::int32_t bicubic_byte(std::int32_t sum) {
   const std::int32_t v = sum >> kBicubicBits;

@@ -1,0 +1,198 @@
+// Every CPU kernel at the sizes it has in the networks and in a 12-megapixel photo. The first argument is the
+// number of threads. bytes_per_second counts what must be read and written once; macs counts
+// multiply-accumulates.
+#include <benchmark/benchmark.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "kernels/annealed_mean/annealed_mean.h"
+#include "kernels/core/parallel.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/merge/merge.h"
+#include "kernels/prepare/prepare.h"
+#include "kernels/reorder/reorder.h"
+#include "kernels/softmax/softmax.h"
+#include "kernels/upsample/upsample.h"
+
+namespace cuhue {
+namespace {
+
+constexpr std::int64_t kPhotoWidth = 4000, kPhotoHeight = 3000;
+
+std::uint64_t next_random(std::uint64_t& state) {
+  state ^= state << 13;
+  state ^= state >> 7;
+  return state ^= state << 17;
+}
+
+std::vector<float> random_floats(std::int64_t count, float range) {
+  std::vector<float> v(static_cast<std::size_t>(count));
+  std::uint64_t state = 42;
+  for (float& x : v) x = range * (static_cast<float>(next_random(state) >> 40) * 0x1p-23f - 1.0f);
+  return v;
+}
+
+// A photo of soft shapes and noise: neither one colour nor only noise.
+std::vector<std::uint8_t> random_photo(int channels, int bytes_per_sample) {
+  std::vector<std::uint8_t> v(
+      static_cast<std::size_t>(kPhotoWidth * kPhotoHeight * channels * bytes_per_sample));
+  std::uint64_t state = 42;
+  for (std::size_t i = 0; i < v.size(); ++i)
+    v[i] = static_cast<std::uint8_t>(i / 9000 + (next_random(state) >> 59));
+  return v;
+}
+
+PhotoRef photo_ref(const std::vector<std::uint8_t>& pixels, int channels, int bytes_per_sample) {
+  const int green = channels >= 3 ? 1 : 0, blue = channels >= 3 ? 2 : 0;
+  return {pixels.data(),
+          kPhotoWidth,
+          kPhotoHeight,
+          static_cast<std::ptrdiff_t>(kPhotoWidth * channels * bytes_per_sample),
+          channels,
+          bytes_per_sample,
+          0,
+          green,
+          blue,
+          channels == 4 ? 3 : -1};
+}
+
+struct AlignedDelete {
+  void operator()(std::byte* p) const { ::operator delete[](p, std::align_val_t{64}); }
+};
+using Scratch = std::unique_ptr<std::byte[], AlignedDelete>;
+Scratch make_scratch(std::size_t bytes) {
+  return Scratch(new (std::align_val_t{64}) std::byte[bytes]);
+}
+
+struct Tensor {
+  Tensor(Dims dims, std::int64_t block, float range) : ref(dense_tensor(nullptr, dims, block)) {
+    storage = random_floats(ref.image() * dims.n, range);
+    ref.data = storage.data();
+  }
+  TensorRef ref;
+  std::vector<float> storage;
+};
+
+void count_bytes(benchmark::State& state, std::int64_t bytes) {
+  state.SetBytesProcessed(state.iterations() * bytes);
+}
+
+void prepare(benchmark::State& state) {  // threads, channels, bytes a sample
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const int channels = static_cast<int>(state.range(1)), bytes = static_cast<int>(state.range(2));
+  const auto pixels = random_photo(channels, bytes);
+  std::vector<float> out(256 * 256);
+  const Scratch scratch = make_scratch(prepare_scratch_bytes(kPhotoHeight, kPhotoWidth, 256, 256));
+  for (auto _ : state)
+    prepare_cpu({photo_ref(pixels, channels, bytes), 256, 256, Luminance::cie_l, out.data(), scratch.get()});
+  count_bytes(state, static_cast<std::int64_t>(pixels.size()));
+}
+
+void merge(benchmark::State& state) {  // threads, channels, bytes a sample
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const int channels = static_cast<int>(state.range(1)), bytes = static_cast<int>(state.range(2));
+  const auto pixels = random_photo(channels, bytes);
+  std::vector<std::uint8_t> result(static_cast<std::size_t>(kPhotoWidth * kPhotoHeight * 3 * bytes));
+  const auto ab = random_floats(2 * 256 * 256, 60.0f);
+  MergeParams p;
+  p.photo = photo_ref(pixels, channels, bytes);
+  p.out = {result.data(), kPhotoWidth, kPhotoHeight, static_cast<std::ptrdiff_t>(kPhotoWidth * 3 * bytes), 3,
+           bytes};
+  p.ab = ab.data();
+  p.ab_h = p.ab_w = 256;
+  for (auto _ : state) merge_cpu(p);
+  count_bytes(state, static_cast<std::int64_t>(pixels.size() + result.size()));
+}
+
+void annealed_mean(benchmark::State& state) {  // threads, block; the head of ECCV16 at 256x256
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  constexpr std::int64_t kBins = 313, kChannels = 256, kSide = 64;
+  const Tensor x({1, kChannels, kSide, kSide}, state.range(1), 1.5f);
+  Tensor out({1, 2, kSide, kSide}, 1, 0.0f);
+  const auto weight = random_floats(kBins * kChannels, 0.17f), bias = random_floats(kBins, 0.1f),
+             centres = random_floats(2 * kBins, 1.0f);
+  std::vector<float> packed(static_cast<std::size_t>(annealed_mean_packed_floats(kBins, kChannels)));
+  pack_annealed_mean_weight(weight.data(), kBins, kChannels, packed.data());
+  const Scratch scratch = make_scratch(annealed_mean_scratch_bytes(kBins, kChannels, max_threads()));
+  for (auto _ : state)
+    annealed_mean_cpu(
+        {x.ref, out.ref, packed.data(), bias.data(), centres.data(), kBins, 1.0f, scratch.get()});
+  state.counters["macs"] =
+      benchmark::Counter(static_cast<double>(state.iterations() * kBins * kChannels * kSide * kSide),
+                         benchmark::Counter::kIsRate);
+}
+
+void softmax(benchmark::State& state) {  // threads, block
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const Tensor x({1, 313, 64, 64}, state.range(1), 6.0f);
+  Tensor out({1, 313, 64, 64}, state.range(1), 0.0f);
+  for (auto _ : state) softmax_cpu({x.ref, out.ref, 0.38f});
+  count_bytes(state, 2 * 4 * x.ref.image());
+}
+
+void elementwise(benchmark::State& state, std::vector<ElementwiseKind> chain) {  // threads, block
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const Tensor x({1, 64, 256, 256}, state.range(1), 3.0f), other({1, 64, 256, 256}, state.range(1), 3.0f);
+  Tensor out({1, 64, 256, 256}, state.range(1), 0.0f);
+  const auto scale = random_floats(64, 1.0f), shift = random_floats(64, 1.0f);
+  std::vector<ElementwiseStep> steps;
+  std::int64_t tensors = 2;
+  for (ElementwiseKind kind : chain) {
+    steps.push_back({kind, 0.2f, 0.1f, scale.data(), shift.data(), other.ref});
+    tensors += kind == ElementwiseKind::add ? 1 : 0;
+  }
+  for (auto _ : state) elementwise_cpu({x.ref, out.ref, steps});
+  count_bytes(state, tensors * 4 * x.ref.image());
+}
+
+void upsample_nearest(benchmark::State& state) {  // threads, block
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const Tensor x({1, 64, 64, 64}, state.range(1), 1.0f);
+  Tensor out({1, 64, 128, 128}, state.range(1), 0.0f);
+  for (auto _ : state) upsample_nearest_cpu({x.ref, out.ref, 2, 1.0f});
+  count_bytes(state, 4 * (x.ref.image() + out.ref.image()));
+}
+
+void upsample_bilinear(benchmark::State& state) {  // threads, block, channels, factor
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const int factor = static_cast<int>(state.range(3));
+  const Tensor x({1, state.range(2), 64, 64}, state.range(1), 1.0f);
+  Tensor out({1, state.range(2), 64 * factor, 64 * factor}, state.range(1), 0.0f);
+  for (auto _ : state) upsample_bilinear_cpu({x.ref, out.ref, factor, 110.0f});
+  count_bytes(state, 4 * (x.ref.image() + out.ref.image()));
+}
+
+void reorder(benchmark::State& state) {  // threads, block of x, block of out
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const Tensor x({1, 256, 64, 64}, state.range(1), 1.0f);
+  Tensor out({1, 256, 64, 64}, state.range(2), 0.0f);
+  for (auto _ : state) reorder_cpu({x.ref, out.ref});
+  count_bytes(state, 2 * 4 * x.ref.image());
+}
+
+using Kind = ElementwiseKind;
+using Args = std::vector<std::vector<std::int64_t>>;
+const Args kPhotos = {{1, 2}, {1, 3, 4}, {1, 2}};
+const Args kBlocks = {{1, 2}, {1, 8}};
+
+BENCHMARK(prepare)->ArgsProduct(kPhotos)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(merge)->ArgsProduct(kPhotos)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(annealed_mean)->ArgsProduct(kBlocks)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(softmax)->ArgsProduct(kBlocks)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(elementwise, relu, {Kind::relu})->ArgsProduct(kBlocks)->UseRealTime();
+BENCHMARK_CAPTURE(elementwise, tanh, {Kind::tanh})->ArgsProduct(kBlocks)->UseRealTime();
+BENCHMARK_CAPTURE(elementwise, sigmoid, {Kind::sigmoid})->ArgsProduct(kBlocks)->UseRealTime();
+BENCHMARK_CAPTURE(elementwise, affine_add_relu, {Kind::channel_affine, Kind::add, Kind::relu})
+    ->ArgsProduct(kBlocks)
+    ->UseRealTime();
+BENCHMARK(upsample_nearest)->ArgsProduct(kBlocks)->UseRealTime();
+BENCHMARK(upsample_bilinear)->ArgsProduct({{1, 2}, {1}, {2}, {4}})->UseRealTime();
+BENCHMARK(upsample_bilinear)->ArgsProduct({{1, 2}, {1, 8}, {64}, {2}})->UseRealTime();
+BENCHMARK(reorder)->ArgsProduct({{1, 2}, {1, 8, 256}, {1, 8, 256}})->UseRealTime();
+
+}  // namespace
+}  // namespace cuhue

@@ -68,8 +68,14 @@ def run(network, x, settings):
     """Every layer's output by name, and the network's outputs."""
     module = load_network(network)
     taps, hooks = {}, []
+
+    def keep(name, y):
+        taps[name] = y.clone()
+        if name.endswith(".bn1"):  # of a basic block, whose ReLU is no module
+            taps[f"{name}.relu"] = torch.relu(y)
+
     for layer, name in layer_names(module).items():
-        hooks.append(layer.register_forward_hook(lambda _, __, y, name=name: taps.__setitem__(name, y.clone())))
+        hooks.append(layer.register_forward_hook(lambda _, __, y, name=name: keep(name, y)))
     with torch.no_grad():
         outputs = {"ab": module(x)}
         for hook in hooks:

@@ -30,7 +30,7 @@ constexpr std::string_view kForeign =
 }
 
 std::string quote(std::string_view text) {
-  return "'" + clean_text(text, 80) + "'";
+  return std::string("'").append(clean_text(text, 80)).append("'");
 }
 
 // Walks over the header; every step states what must stand there.

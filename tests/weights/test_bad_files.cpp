@@ -136,7 +136,7 @@ const std::vector<BadPart>& bad_parts() {
       {"property without name", edit("property.a", "property."), "metadata 'property.' is not of the form"},
       {"property in upper case", edit("property.a", "property.A"),
        "metadata 'property.A' is not of the form"},
-      {"property with a long name", edit("property.a", "property." + std::string(65, 'a')),
+      {"property with a long name", edit("property.a", std::string("property.").append(65, 'a')),
        "is longer than 73 bytes"},
       {"too many properties",
        [](Parts& p) {

@@ -41,9 +41,9 @@ TEST_CASE("a download matches by its size and hash, whole or published prefix") 
   CHECK(matches(lite, lite.bytes, sha));
   CHECK_FALSE(matches(lite, lite.bytes - 1, sha));
   CHECK_FALSE(matches(lite, lite.bytes, sha.substr(0, 8)));
-  CHECK_FALSE(matches(lite, lite.bytes, "f" + sha.substr(1)));
+  CHECK_FALSE(matches(lite, lite.bytes, std::string("f") + sha.substr(1)));
   CatalogEntry prefix = lite;
   prefix.sha256 = lite.sha256.substr(0, 8);
   CHECK(matches(prefix, lite.bytes, sha));
-  CHECK_FALSE(matches(prefix, lite.bytes, "f" + sha.substr(1)));
+  CHECK_FALSE(matches(prefix, lite.bytes, std::string("f") + sha.substr(1)));
 }

@@ -110,7 +110,7 @@ TEST_CASE("the bytes written are those FORMAT.md describes") {
   Sample many;
   many.info.network = "many";
   for (int i = 0; i < 300; ++i)
-    many.add("t" + std::to_string(i), i % 2 == 0 ? DType::u8 : DType::f32, {1 + i % 5});
+    many.add(std::to_string(i) + "t", i % 2 == 0 ? DType::u8 : DType::f32, {1 + i % 5});
   check_layout(file_of(many));
 }
 

@@ -58,7 +58,7 @@ TEST_CASE("what the format cannot hold is the caller's mistake, named") {
   with([](Sample& s) { s.info.extra["a"] = "\x01"; }, "value of property 'a' holds control characters");
   with(
       [](Sample& s) {
-        for (int i = 0; i < 257; ++i) s.info.extra["p" + std::to_string(i)] = "";
+        for (int i = 0; i < 257; ++i) s.info.extra[std::to_string(i)] = "";
       },
       "more than 256 properties");
   with([](Sample& s) { s.tensors.clear(); }, "no tensor");

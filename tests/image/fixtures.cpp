@@ -95,7 +95,8 @@ Bytes png_signature() {
 
 Bytes png(const PngParts& parts) {
   constexpr int kSamples[] = {1, 0, 3, 1, 2, 0, 4};
-  const auto bits = static_cast<std::size_t>(kSamples[parts.colour_type] * parts.depth);
+  const std::size_t bits =
+      static_cast<std::size_t>(kSamples[parts.colour_type]) * static_cast<std::size_t>(parts.depth);
   const std::size_t row_bytes = (parts.width * bits + 7) / 8;
   Bytes header;
   put32(header, parts.width, false);

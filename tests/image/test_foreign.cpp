@@ -90,7 +90,9 @@ TEST_CASE("file names tell the format to write") {
                                                            {"a.ppm", FileFormat::pnm},
                                                            {"a.pgm", FileFormat::pnm},
                                                            {"pnm", FileFormat::pnm}};
-  for (const auto& [name, format] : known) {
+  for (const auto& pair : known) {
+    const std::string_view name = pair.first;
+    const FileFormat format = pair.second;
     CAPTURE(name);
     CHECK(file_format_from_extension(name) == format);
   }

@@ -87,7 +87,7 @@ void prepare(benchmark::State& state) {  // threads, channels, bytes a sample
   const auto pixels = random_photo(channels, bytes);
   std::vector<float> out(256 * 256);
   const Scratch scratch = make_scratch(prepare_scratch_bytes(kPhotoHeight, kPhotoWidth, 256, 256));
-  for (auto _ : state)
+  while (state.KeepRunning())
     prepare_cpu({photo_ref(pixels, channels, bytes), 256, 256, Luminance::cie_l, out.data(), scratch.get()});
   count_bytes(state, static_cast<std::int64_t>(pixels.size()));
 }
@@ -104,7 +104,7 @@ void merge(benchmark::State& state) {  // threads, channels, bytes a sample
            bytes};
   p.ab = ab.data();
   p.ab_h = p.ab_w = 256;
-  for (auto _ : state) merge_cpu(p);
+  while (state.KeepRunning()) merge_cpu(p);
   count_bytes(state, static_cast<std::int64_t>(pixels.size() + result.size()));
 }
 
@@ -118,7 +118,7 @@ void annealed_mean(benchmark::State& state) {  // threads, block; the head of EC
   std::vector<float> packed(static_cast<std::size_t>(annealed_mean_packed_floats(kBins, kChannels)));
   pack_annealed_mean_weight(weight.data(), kBins, kChannels, packed.data());
   const Scratch scratch = make_scratch(annealed_mean_scratch_bytes(kBins, kChannels, max_threads()));
-  for (auto _ : state)
+  while (state.KeepRunning())
     annealed_mean_cpu(
         {x.ref, out.ref, packed.data(), bias.data(), centres.data(), kBins, 1.0f, scratch.get()});
   state.counters["macs"] =
@@ -130,22 +130,23 @@ void softmax(benchmark::State& state) {  // threads, block
   const ThreadScope threads(static_cast<int>(state.range(0)));
   const Tensor x({1, 313, 64, 64}, state.range(1), 6.0f);
   Tensor out({1, 313, 64, 64}, state.range(1), 0.0f);
-  for (auto _ : state) softmax_cpu({x.ref, out.ref, 0.38f});
+  while (state.KeepRunning()) softmax_cpu({x.ref, out.ref, 0.38f});
   count_bytes(state, 2 * 4 * x.ref.image());
 }
 
-void elementwise(benchmark::State& state, std::vector<ElementwiseKind> chain) {  // threads, block
+void elementwise(benchmark::State& state, const std::vector<ElementwiseKind>& chain) {  // threads, block
   const ThreadScope threads(static_cast<int>(state.range(0)));
   const Tensor x({1, 64, 256, 256}, state.range(1), 3.0f), other({1, 64, 256, 256}, state.range(1), 3.0f);
   Tensor out({1, 64, 256, 256}, state.range(1), 0.0f);
   const auto scale = random_floats(64, 1.0f), shift = random_floats(64, 1.0f);
   std::vector<ElementwiseStep> steps;
   std::int64_t tensors = 2;
+  steps.reserve(chain.size());
   for (ElementwiseKind kind : chain) {
     steps.push_back({kind, 0.2f, 0.1f, scale.data(), shift.data(), other.ref});
     tensors += kind == ElementwiseKind::add ? 1 : 0;
   }
-  for (auto _ : state) elementwise_cpu({x.ref, out.ref, steps});
+  while (state.KeepRunning()) elementwise_cpu({x.ref, out.ref, steps});
   count_bytes(state, tensors * 4 * x.ref.image());
 }
 
@@ -153,7 +154,7 @@ void upsample_nearest(benchmark::State& state) {  // threads, block
   const ThreadScope threads(static_cast<int>(state.range(0)));
   const Tensor x({1, 64, 64, 64}, state.range(1), 1.0f);
   Tensor out({1, 64, 128, 128}, state.range(1), 0.0f);
-  for (auto _ : state) upsample_nearest_cpu({x.ref, out.ref, 2, 1.0f});
+  while (state.KeepRunning()) upsample_nearest_cpu({x.ref, out.ref, 2, 1.0f});
   count_bytes(state, 4 * (x.ref.image() + out.ref.image()));
 }
 
@@ -162,7 +163,7 @@ void upsample_bilinear(benchmark::State& state) {  // threads, block, channels, 
   const int factor = static_cast<int>(state.range(3));
   const Tensor x({1, state.range(2), 64, 64}, state.range(1), 1.0f);
   Tensor out({1, state.range(2), 64 * factor, 64 * factor}, state.range(1), 0.0f);
-  for (auto _ : state) upsample_bilinear_cpu({x.ref, out.ref, factor, 110.0f});
+  while (state.KeepRunning()) upsample_bilinear_cpu({x.ref, out.ref, factor, 110.0f});
   count_bytes(state, 4 * (x.ref.image() + out.ref.image()));
 }
 
@@ -170,7 +171,7 @@ void reorder(benchmark::State& state) {  // threads, block of x, block of out
   const ThreadScope threads(static_cast<int>(state.range(0)));
   const Tensor x({1, 256, 64, 64}, state.range(1), 1.0f);
   Tensor out({1, 256, 64, 64}, state.range(2), 0.0f);
-  for (auto _ : state) reorder_cpu({x.ref, out.ref});
+  while (state.KeepRunning()) reorder_cpu({x.ref, out.ref});
   count_bytes(state, 2 * 4 * x.ref.image());
 }
 
@@ -183,10 +184,13 @@ BENCHMARK(prepare)->ArgsProduct(kPhotos)->Unit(benchmark::kMillisecond)->UseReal
 BENCHMARK(merge)->ArgsProduct(kPhotos)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(annealed_mean)->ArgsProduct(kBlocks)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(softmax)->ArgsProduct(kBlocks)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK_CAPTURE(elementwise, relu, {Kind::relu})->ArgsProduct(kBlocks)->UseRealTime();
-BENCHMARK_CAPTURE(elementwise, tanh, {Kind::tanh})->ArgsProduct(kBlocks)->UseRealTime();
-BENCHMARK_CAPTURE(elementwise, sigmoid, {Kind::sigmoid})->ArgsProduct(kBlocks)->UseRealTime();
-BENCHMARK_CAPTURE(elementwise, affine_add_relu, {Kind::channel_affine, Kind::add, Kind::relu})
+BENCHMARK_CAPTURE(elementwise, relu, std::vector<Kind>{Kind::relu})->ArgsProduct(kBlocks)->UseRealTime();
+BENCHMARK_CAPTURE(elementwise, tanh, std::vector<Kind>{Kind::tanh})->ArgsProduct(kBlocks)->UseRealTime();
+BENCHMARK_CAPTURE(elementwise, sigmoid, std::vector<Kind>{Kind::sigmoid})
+    ->ArgsProduct(kBlocks)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(elementwise, affine_add_relu,
+                  std::vector<Kind>{Kind::channel_affine, Kind::add, Kind::relu})
     ->ArgsProduct(kBlocks)
     ->UseRealTime();
 BENCHMARK(upsample_nearest)->ArgsProduct(kBlocks)->UseRealTime();

@@ -2,22 +2,15 @@
 #include <cstring>
 
 #include "kernels/annealed_mean/annealed_mean.h"
+#include "kernels/annealed_mean/logit_kernel.h"
 #include "kernels/core/parallel.h"
 #include "kernels/core/simd.h"
 #include "kernels/softmax/softmax_math.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h>
-#define CUHUE_HAS_AVX2_KERNEL 1
-#endif
-
 namespace cuhue {
 namespace {
 
-// A tile is 16 pixels, one to a SIMD lane, so that softmax over bins never crosses lanes. Six bins by 16
-// pixels of sums fill the sixteen AVX2 registers with one row of features and one weight.
-constexpr std::int64_t kPixels = 16;
-constexpr std::int64_t kBins = 6;
+constexpr std::int64_t kPixels = kLogitPixels, kBins = kLogitBins;
 constexpr std::int64_t kDepth =
     64;  // channels summed before they are added to the total: shorter sums round less
 constexpr std::int64_t kSumChunk = 32;  // bins likewise
@@ -28,71 +21,6 @@ std::int64_t bin_groups(std::int64_t bins) {
 
 std::int64_t tile_floats(std::int64_t bins, std::int64_t c) {  // features [c, 16] and logits [groups * 6, 16]
   return (c + bin_groups(bins) * kBins) * kPixels;
-}
-
-// logits [6, 16] += weight [depth, 6] . features [depth, 16]
-using LogitKernel = void (*)(const float* weight, const float* features, std::int64_t depth, float* logits);
-
-void logits_portable(const float* weight, const float* features, std::int64_t depth, float* logits) {
-  float sum[kBins][kPixels] = {};
-  for (std::int64_t c = 0; c < depth; ++c)
-    for (std::int64_t q = 0; q < kBins; ++q)
-      for (std::int64_t i = 0; i < kPixels; ++i)
-        sum[q][i] += weight[c * kBins + q] * features[c * kPixels + i];
-  for (std::int64_t q = 0; q < kBins; ++q)
-    for (std::int64_t i = 0; i < kPixels; ++i) logits[q * kPixels + i] += sum[q][i];
-}
-
-#if defined(CUHUE_HAS_AVX2_KERNEL)
-// Adds two vectors of sums to 16 logits.
-__attribute__((target("avx2,fma"))) inline void add_logits(float* logits, __m256 low, __m256 high) {
-  _mm256_storeu_ps(logits, _mm256_add_ps(_mm256_loadu_ps(logits), low));
-  _mm256_storeu_ps(logits + 8, _mm256_add_ps(_mm256_loadu_ps(logits + 8), high));
-}
-
-// The sums are twelve names, not an array: GCC would keep an array in memory too.
-__attribute__((target("avx2,fma"))) void logits_avx2(const float* weight, const float* features,
-                                                     std::int64_t depth, float* logits) {
-  __m256 a0 = _mm256_setzero_ps(), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0;
-  __m256 b0 = a0, b1 = a0, b2 = a0, b3 = a0, b4 = a0, b5 = a0;
-  for (std::int64_t c = 0; c < depth; ++c, weight += kBins, features += kPixels) {
-    const __m256 x0 = _mm256_loadu_ps(features);
-    const __m256 x1 = _mm256_loadu_ps(features + 8);
-    __m256 w = _mm256_broadcast_ss(weight);
-    a0 = _mm256_fmadd_ps(w, x0, a0);
-    b0 = _mm256_fmadd_ps(w, x1, b0);
-    w = _mm256_broadcast_ss(weight + 1);
-    a1 = _mm256_fmadd_ps(w, x0, a1);
-    b1 = _mm256_fmadd_ps(w, x1, b1);
-    w = _mm256_broadcast_ss(weight + 2);
-    a2 = _mm256_fmadd_ps(w, x0, a2);
-    b2 = _mm256_fmadd_ps(w, x1, b2);
-    w = _mm256_broadcast_ss(weight + 3);
-    a3 = _mm256_fmadd_ps(w, x0, a3);
-    b3 = _mm256_fmadd_ps(w, x1, b3);
-    w = _mm256_broadcast_ss(weight + 4);
-    a4 = _mm256_fmadd_ps(w, x0, a4);
-    b4 = _mm256_fmadd_ps(w, x1, b4);
-    w = _mm256_broadcast_ss(weight + 5);
-    a5 = _mm256_fmadd_ps(w, x0, a5);
-    b5 = _mm256_fmadd_ps(w, x1, b5);
-  }
-  static_assert(kBins == 6 && kPixels == 16);
-  add_logits(logits, a0, b0);
-  add_logits(logits + kPixels, a1, b1);
-  add_logits(logits + 2 * kPixels, a2, b2);
-  add_logits(logits + 3 * kPixels, a3, b3);
-  add_logits(logits + 4 * kPixels, a4, b4);
-  add_logits(logits + 5 * kPixels, a5, b5);
-}
-#endif
-
-LogitKernel logit_kernel() {
-#if defined(CUHUE_HAS_AVX2_KERNEL)
-  static const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (avx2) return logits_avx2;
-#endif
-  return logits_portable;
 }
 
 // Pixels [begin, begin + count) of one image as [c, 16]; lanes beyond count hold 0.

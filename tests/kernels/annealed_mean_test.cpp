@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/annealed_mean/logit_kernel.h"
 #include "tests/kernels/support.h"
 
 namespace cuhue {
@@ -102,6 +103,35 @@ TEST_CASE("the annealed mean is centres . softmax((W x + b) / T) for any layout,
         }
     CHECK(worst < 1e-6 / static_cast<double>(std::min(c.temperature, 1.0f)));
     CHECK(out.intact());
+  }
+}
+
+TEST_CASE("the portable matrix product and this machine's own agree with a double one") {
+  Random random(3);
+  for (std::int64_t depth : {0, 1, 7, 64}) {
+    std::vector<float> weight, features, start;
+    for (std::int64_t i = 0; i < depth * kLogitBins; ++i)
+      weight.push_back(static_cast<float>(random.uniform(-1, 1)));
+    for (std::int64_t i = 0; i < depth * kLogitPixels; ++i)
+      features.push_back(static_cast<float>(random.uniform(-1, 1)));
+    for (std::int64_t i = 0; i < kLogitBins * kLogitPixels; ++i)
+      start.push_back(static_cast<float>(random.uniform(-1, 1)));
+    for (LogitKernel kernel : {logits_portable, logit_kernel()}) {
+      std::vector<float> logits = start;
+      kernel(weight.data(), features.data(), depth, logits.data());
+      double worst = 0;
+      for (std::int64_t q = 0; q < kLogitBins; ++q) {
+        for (std::int64_t i = 0; i < kLogitPixels; ++i) {
+          const auto at = static_cast<std::size_t>(q * kLogitPixels + i);
+          double truth = static_cast<double>(start[at]);
+          for (std::int64_t c = 0; c < depth; ++c)
+            truth += static_cast<double>(weight[static_cast<std::size_t>(c * kLogitBins + q)]) *
+                     static_cast<double>(features[static_cast<std::size_t>(c * kLogitPixels + i)]);
+          worst = std::max(worst, std::abs(static_cast<double>(logits[at]) - truth));
+        }
+      }
+      CHECK(worst < 3e-6);
+    }
   }
 }
 

@@ -70,6 +70,7 @@ TEST_CASE("a chain applies its steps in order, in any layout, in place too, and 
     for (const auto& chain : kChains) {
       CAPTURE(chain.size());
       std::vector<ElementwiseStep> steps;
+      steps.reserve(chain.size());
       for (Kind kind : chain)
         steps.push_back(
             {kind, kind == Kind::leaky_relu ? 0.2f : 1.7f, -0.6f, scale.data(), shift.data(), other.ref()});

@@ -184,7 +184,7 @@ Moments moments(const std::vector<std::uint64_t>& histogram, double first, doubl
 double colorfulness(const Planes& p) {
   std::vector<std::uint64_t> red_green(511), yellow_blue(1021);  // R - G and R + G - 2 B, from their minima
   for (std::size_t i = 0; i < p.rgb[0].size(); ++i) {
-    const int r = p.rgb[0][i], g = p.rgb[1][i], b = p.rgb[2][i];
+    const std::ptrdiff_t r = p.rgb[0][i], g = p.rgb[1][i], b = p.rgb[2][i];
     ++red_green[static_cast<std::size_t>(r - g + 255)];
     ++yellow_blue[static_cast<std::size_t>(r + g - 2 * b + 510)];
   }

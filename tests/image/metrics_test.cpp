@@ -41,7 +41,8 @@ std::vector<int> noise(std::size_t count, std::uint32_t state) {
 
 Bytes picture(int width, int height, const std::string& pattern) {
   Bytes rgb;
-  const std::vector<int> random = noise(static_cast<std::size_t>(width * height * 3), 7);
+  const std::vector<int> random =
+      noise(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 3, 7);
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
       for (int c = 0; c < 3; ++c) {
@@ -84,7 +85,7 @@ Bytes repacked(const Bytes& rgb, int width, int height, PixelFormat format, std:
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
       for (int c = 0; c < (is_grey(format) ? 1 : 3); ++c) {
-        const std::uint8_t v = rgb[static_cast<std::size_t>((y * width + x) * 3 + c)];
+        const std::uint8_t v = rgb[static_cast<std::size_t>(std::ptrdiff_t{3} * (y * width + x) + c)];
         std::uint8_t* to =
             out.data() + y * stride + x * bytes_per_pixel(format) + (swapped ? 2 - c : c) * bytes;
         // Up to 128 off the exact multiple still rounds to the same byte.

@@ -151,7 +151,7 @@ void LegacyStorages::declare(NodeId from, NodeId to) {
     storages_.push_back({read_storage_id(document_, source_, id), {}, false});
   }
   const auto less = [](const Storage& a, const Storage& b) { return a.id.key < b.id.key; };
-  std::stable_sort(storages_.begin(), storages_.end(), less);
+  std::sort(storages_.begin(), storages_.end(), less);
   for (std::size_t i = 1; i < storages_.size(); ++i) {
     const pickle::StorageId &a = storages_[i - 1].id, &b = storages_[i].id;
     if (a.key == b.key && (a.dtype != b.dtype || a.bytes != b.bytes))

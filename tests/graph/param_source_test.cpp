@@ -29,6 +29,7 @@ struct Tensor {
 
 std::vector<std::byte> file_of(const std::vector<Tensor>& tensors) {
   std::vector<TensorToWrite> all;
+  all.reserve(tensors.size());
   for (const Tensor& t : tensors) all.push_back({t.name, t.dtype, t.shape, t.data});
   WeightFileInfo info;
   info.network = "test";
@@ -110,7 +111,8 @@ TEST_CASE("weight file source: float32 is viewed in place, other floats are wide
   CHECK(scratch.empty());
   const auto b = source.fetch({"b", {10}}, scratch);
   REQUIRE(b.size() == 10);
-  CHECK(std::memcmp(b.data(), expected.data(), 40) == 0);
+  for (std::size_t i = 0; i < b.size(); ++i)
+    CHECK(std::bit_cast<std::uint32_t>(b[i]) == std::bit_cast<std::uint32_t>(expected[i]));
   const auto c = source.fetch({"c", {4}}, scratch);
   REQUIRE(c.size() == 4);
   CHECK(c[2] == 0x1.02p-100f);

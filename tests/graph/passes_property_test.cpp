@@ -19,9 +19,9 @@ constexpr Pass kPasses[] = {{"fold_batch_norm", fold_batch_norm}, {"fuse_anneale
 void check_same(const std::map<std::string, ReferenceTensor>& after,
                 const std::map<std::string, ReferenceTensor>& before) {
   REQUIRE(after.size() == before.size());
-  for (const auto& [name, expected] : before) {
-    INFO(name);
-    CHECK(relative_error(after.at(name), expected) < 1e-12);
+  for (const auto& output : before) {
+    INFO(output.first);
+    CHECK(relative_error(after.at(output.first), output.second) < 1e-12);
   }
 }
 

@@ -101,6 +101,9 @@ void check_size(const Network& n, std::int64_t batch, std::int64_t h, std::int64
   if (batch < 1)
     throw Error(Status::usage, name + ": batch is " + std::to_string(batch) + ", must be at least 1");
   if (h < 1 || w < 1) throw Error(Status::usage, name + ": size " + size_text(h, w) + " is not positive");
+  if (std::max({batch, h, w}) > INT32_MAX)
+    throw Error(Status::usage,
+                name + ": size " + std::to_string(batch) + " of " + size_text(h, w) + " is too large");
   const std::int64_t m = n.size_multiple;
   if (h % m == 0 && w % m == 0) return;
   const auto down = [&](std::int64_t x) { return std::max(x / m, std::int64_t{1}) * m; };

@@ -26,6 +26,17 @@ class Stopwatch {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
+// A picture without colours must not pass for a result.
+void check_finite(const TensorRef& ab) {
+  const std::int64_t count = ab.dims.n * ab.batch_stride;
+  float sum = 0.0f;  // x * 0 is 0 for every finite x, NaN for the others: one pass without branches
+  for (std::int64_t i = 0; i < count; ++i) sum += ab.data[i] * 0.0f;
+  if (sum != 0.0f) {  // NaN differs from everything
+    throw Error(Status::weights,
+                "the network's colours are not finite numbers; convert its checkpoint again");
+  }
+}
+
 class PlaneColorizer final : public Colorizer {
  public:
   PlaneColorizer(const PlaneSystem& system, LoadedNetwork network)
@@ -118,6 +129,7 @@ void PlaneColorizer::run(std::span<const ColorizeJob> jobs, const ColorizeOption
   }
   timings.prepare = watch.lap();
   p.program->run(poll);
+  check_finite(p.ab);
   timings.network = watch.lap();
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     finish(jobs[i], options, p.ab.data + static_cast<std::int64_t>(i) * p.ab.batch_stride);

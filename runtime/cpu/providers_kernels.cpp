@@ -24,6 +24,8 @@ template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
 
 // A step whose parameters hold tensors x and out.
 template <class Params, void (*kernel)(const Params&)>

@@ -196,12 +196,12 @@ bool Machine::run_text(unsigned char op) {
     case 0x8c: push_text(Kind::text, take_counted(1)); return true;
     case 'X': push_text(Kind::text, take_counted(4)); return true;
     case 0x8d: push_text(Kind::text, take_counted(8)); return true;
-    case 'C': push_text(Kind::bytes, take_counted(1)); return true;
-    case 'B': push_text(Kind::bytes, take_counted(4)); return true;
-    case 0x8e: push_text(Kind::bytes, take_counted(8)); return true;
-    case 0x96: push_text(Kind::bytes, take_counted(8)); return true;  // BYTEARRAY8
-    case 'U': push_text(Kind::bytes, take_counted(1)); return true;   // Python 2 str
+    case 'C':
+    case 'U': push_text(Kind::bytes, take_counted(1)); return true;  // U, T: Python 2 str
+    case 'B':
     case 'T': push_text(Kind::bytes, take_counted(4)); return true;
+    case 0x8e:
+    case 0x96: push_text(Kind::bytes, take_counted(8)); return true;  // 0x96: BYTEARRAY8
     case 'V': push_escaped(take_line(), false); return true;
     case 'S': {
       const std::string_view line = take_line();

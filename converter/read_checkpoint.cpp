@@ -69,8 +69,10 @@ constexpr Unreadable kUnreadable[] = {
                                    clean_text(text.substr(0, 16)) + "'");
 }
 
-// Protocols 0 and 1 have no header: a pickle of a dict begins with one of these.
-bool looks_like_old_pickle(std::string_view text) {
+// Protocols 2 to 5 begin with their number. Protocols 0 and 1 have no header: a pickle of a dict begins with
+// one of these.
+bool looks_like_pickle(std::string_view text) {
+  if (text.size() > 1 && text[0] == '\x80' && text[1] <= '\x05') return true;
   return text.starts_with("(d") || text.starts_with("}q") || text.starts_with("}(") ||
          text.starts_with("}.") || text.starts_with("ccollections\n") || text.starts_with("(l") ||
          text.starts_with("(i") || text.starts_with("cos\n") || text.starts_with("c__builtin__\n") ||
@@ -85,9 +87,7 @@ void read(Checkpoint& checkpoint) {
     read_torch_legacy(checkpoint);
   else if (looks_like_safetensors(checkpoint.file))
     read_safetensors(checkpoint);
-  else if (text.size() > 1 && text[0] == '\x80' && text[1] <= '\x05')
-    read_detectron_pickle(checkpoint);
-  else if (looks_like_old_pickle(text))
+  else if (looks_like_pickle(text))
     read_detectron_pickle(checkpoint);
   else
     refuse(checkpoint, text);

@@ -1,6 +1,4 @@
 // The first half of ResNet-18 with an upsampling decoder, trained on Places205 (akbokha/image-colorization).
-#include <algorithm>
-
 #include "runtime/networks/definitions.h"
 
 namespace cuhue {
@@ -58,13 +56,6 @@ void build(Builder& b, std::int64_t n, std::int64_t h, std::int64_t w, const Set
   b.output("ab", b.upsample(b.affine(y, 255.0f, -128.0f), UpsampleKind::nearest, 2));
 }
 
-// Grey is y = 0.5, so the last bias is that in every checkpoint worth the name.
-bool defined_values(const Param& p, std::span<float> values) {
-  if (p.name != "upsample.14.bias") return false;
-  std::fill(values.begin(), values.end(), 0.5f);
-  return true;
-}
-
 }  // namespace
 
 Network lite() {
@@ -74,9 +65,6 @@ Network lite() {
   n.inputs = {{"grey", "[N,1,H,W]", "0.2125 R + 0.7154 G + 0.0721 B of sRGB 0..1, H and W multiples of 8"}};
   n.outputs = {{"ab", "[N,2,H,W]", "colour in ab units"}};
   n.size_multiple = 8;
-  // With a gain of 2 the colours would lie far outside the gamut and every picture would be clipped to one
-  // colour, which would hide errors of deep layers.
-  n.formula = {.gain = 2.0, .exceptions = {{"upsample.14.weight", 0.00125}}, .defined = defined_values};
   n.build = build;
   return n;
 }

@@ -103,8 +103,6 @@ class Lite(nn.Module):
 
 NETWORKS = {"eccv16": Eccv16, "lite": Lite}
 GAINS = {"eccv16": 2.4, "lite": 2.0}
-# Keeps the colours of formula weights inside the gamut (see runtime/networks/lite.cpp).
-EXCEPTIONS = {"lite": {"upsample.14.weight": 0.00125}}
 
 
 def formula_state(name, module):
@@ -116,11 +114,8 @@ def formula_state(name, module):
             state[key] = torch.zeros_like(value)
         elif name == "eccv16" and key == "model_out.weight":
             state[key] = gamut_bin_centres()
-        elif name == "lite" and key == "upsample.14.bias":
-            state[key] = torch.full_like(value, 0.5)
         else:
-            gain = EXCEPTIONS.get(name, {}).get(key, GAINS[name])
-            state[key] = torch.from_numpy(formula_tensor(key, tuple(value.shape), gain, strides.get(key)))
+            state[key] = torch.from_numpy(formula_tensor(key, tuple(value.shape), GAINS[name], strides.get(key)))
     return state
 
 

@@ -86,6 +86,16 @@ Weights formula_weights(const std::string& network) {
   return make<Weights>(cuhue_weights_formula, network.c_str());
 }
 
+std::vector<const char*> result_outputs(const cuhue_network_info& info) {
+  std::vector<const char*> names;
+  for (std::size_t i = 0; i < info.output_count; ++i) {
+    auto port = sized<cuhue_port_info>();
+    call(cuhue_network_output_at, info.name, i, &port);
+    if (port.by_product == 0) names.push_back(port.name);
+  }
+  return names;
+}
+
 std::int64_t peak_bytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);

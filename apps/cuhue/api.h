@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace cuhue::app {
 
@@ -78,6 +79,9 @@ std::string_view precision_name(cuhue_precision precision);
 std::string_view dtype_name(cuhue_dtype dtype);
 Weights open_weights(const std::filesystem::path& path);
 Weights formula_weights(const std::string& network);
+
+// What a caller of the network wants: everything but by-products, which cost fusions.
+std::vector<const char*> result_outputs(const cuhue_network_info& network);
 
 // The most memory this process has had resident.
 std::int64_t peak_bytes();

@@ -121,7 +121,9 @@ int run_command(const BenchOptions& options) {
   const auto network = make<NetworkHandle>(cuhue_network_create, engine.get(), weights.get());
   for (const auto& [key, value] : options.settings)
     call(cuhue_network_set, network.get(), key.c_str(), value);
-  call(cuhue_network_prepare, network.get(), options.batch, size.height, size.width, nullptr, 0);
+  const std::vector<const char*> outputs = result_outputs(info);
+  call(cuhue_network_prepare, network.get(), options.batch, size.height, size.width, outputs.data(),
+       outputs.size());
   fill_inputs(network.get(), info);
   const std::vector<double> times = measure(network.get(), options.seconds);
   auto memory = sized<cuhue_memory>();

@@ -47,7 +47,9 @@ Json memory_json(const InfoOptions& options, cuhue_weights* weights, const cuhue
   const Size size = options.size.height > 0 ? options.size : Size{network.default_size, network.default_size};
   const Engine engine = make_engine(options);
   const auto handle = make<NetworkHandle>(cuhue_network_create, engine.get(), weights);
-  call(cuhue_network_prepare, handle.get(), options.batch, size.height, size.width, nullptr, 0);
+  const std::vector<const char*> outputs = result_outputs(network);
+  call(cuhue_network_prepare, handle.get(), options.batch, size.height, size.width, outputs.data(),
+       outputs.size());
   auto memory = sized<cuhue_memory>();
   call(cuhue_network_memory, handle.get(), &memory);
   return {{"device", cuhue_engine_device(engine.get())},

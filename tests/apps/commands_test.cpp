@@ -10,6 +10,7 @@
 #include "runtime/networks/network.h"
 #include "tests/apps/program.h"
 #include "tests/apps/scratch.h"
+#include "tests/support/checkpoint_writer.h"
 #include "weights/weight_writer.h"
 
 using namespace cuhue::test;
@@ -18,35 +19,55 @@ using Json = nlohmann::json;
 
 namespace {
 
-// A safetensors file of the lite network: a checkpoint for convert, made from the formula.
-void write_lite(const std::string& path) {
+struct LiteTensor {
+  std::string name;
+  cuhue::DType dtype;
+  std::vector<std::int64_t> shape;
+  std::string data;
+};
+
+std::vector<LiteTensor> lite_tensors() {
   const cuhue::Network& network = cuhue::network_or_throw("lite");
   const cuhue::FormulaSource formula(network);
-  std::vector<std::vector<float>> values;
-  std::vector<cuhue::TensorToWrite> tensors;
-  values.reserve(cuhue::schema(network).size());
-  static const std::int64_t kBatches = 0;
+  std::vector<LiteTensor> tensors;
   for (const cuhue::Param& p : cuhue::schema(network)) {
     if (p.role == cuhue::ParamRole::ignored) {
-      tensors.push_back({p.name, cuhue::DType::i64, p.shape, std::as_bytes(std::span(&kBatches, 1))});
+      tensors.push_back({p.name, cuhue::DType::i64, p.shape, std::string(8, '\0')});
       continue;
     }
     std::vector<float> scratch;
     const std::span<const float> v = formula.fetch(p, scratch);
-    values.emplace_back(v.begin(), v.end());
-    tensors.push_back({p.name, cuhue::DType::f32, p.shape, std::as_bytes(std::span(values.back()))});
+    tensors.push_back({p.name, cuhue::DType::f32, p.shape,
+                       std::string(reinterpret_cast<const char*>(v.data()), v.size_bytes())});
+  }
+  return tensors;
+}
+
+// A checkpoint of the lite network as PyTorch saves it, with formula weights.
+void write_checkpoint(const std::string& path) {
+  std::vector<cuhue::testing::SavedTensor> saved;
+  for (LiteTensor& t : lite_tensors()) saved.push_back({t.name, t.dtype, t.shape, std::move(t.data)});
+  write_text(path, cuhue::testing::torch_zip(saved, {}));
+}
+
+// A cuhue weight file with the same.
+void write_lite(const std::string& path) {
+  const std::vector<LiteTensor> tensors = lite_tensors();
+  std::vector<cuhue::TensorToWrite> to_write;
+  for (const LiteTensor& t : tensors) {
+    to_write.push_back({t.name, t.dtype, t.shape, std::as_bytes(std::span(t.data))});
   }
   cuhue::WeightFileInfo info;
   info.network = "lite";
   info.source_name = "formula";
-  cuhue::write_weight_file(path, info, tensors);
+  cuhue::write_weight_file(path, info, to_write);
 }
 
 }  // namespace
 
 TEST_CASE("convert writes a weight file that verify, info and colorize take; an existing one needs --force") {
   const Scratch scratch;
-  write_lite(scratch / "checkpoint.bin");
+  write_checkpoint(scratch / "checkpoint.bin");
   const std::string out = scratch / "lite.safetensors";
   const ProgramResult r = run_program({"convert", scratch / "checkpoint.bin", "-o", out, "--json", "-"});
   CAPTURE(r.err);

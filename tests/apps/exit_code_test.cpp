@@ -122,7 +122,7 @@ TEST_CASE("4: weights missing or corrupt; the line names the folders searched an
 TEST_CASE("5: out of memory") {
   const Scratch scratch;
   ProgramOptions limited;
-  limited.address_space = 1000UL << 20;
+  limited.address_space = 600UL << 20;
   const ProgramResult network = run_program({"bench", "lite", "--formula", "--size", "8000x4096"}, limited);
   CHECK(network.code == 5);
   check_one_line(network);

@@ -117,6 +117,8 @@ bool RunningProgram::wait_for_handler(int signal) const {
     std::ifstream status(path);
     std::string line;
     while (std::getline(status, line)) {
+      // Before exec it is still this process, with this process's handlers.
+      if (line.starts_with("Name:") && line != "Name:\tcuhue") break;
       if (line.starts_with("State:") && line.find('Z') != std::string::npos) return false;
       if (!line.starts_with("SigCgt:")) continue;
       const unsigned long long caught = std::strtoull(line.c_str() + 7, nullptr, 16);

@@ -38,6 +38,7 @@ void write_port(const std::vector<TensorSpec>& ports, size_t index, cuhue_port_i
   p.name = ports[index].name.data();
   p.shape = ports[index].shape.data();
   p.about = ports[index].about.data();
+  p.by_product = ports[index].by_product ? 1 : 0;
   write_struct(info, p);
 }
 

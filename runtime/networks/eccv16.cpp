@@ -69,7 +69,7 @@ Network eccv16() {
   n.about =
       "Colorful Image Colorization: a distribution over 313 colours per pixel (Zhang et al., ECCV 2016)";
   n.inputs = {{"l", "[N,1,H,W]", "L* 0..100, H and W multiples of 8"}};
-  n.outputs = {{"logits", "[N,313,H/4,W/4]", "scores of the 313 colour bins"},
+  n.outputs = {{"logits", "[N,313,H/4,W/4]", "scores of the 313 colour bins", true},
                {"ab", "[N,2,H,W]", "colour in ab units"}};
   n.settings = {{"temperature", "of the softmax over colour bins: 1 as published, lower = more vivid", 1.0,
                  0.01, 100.0}};

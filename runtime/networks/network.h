@@ -20,8 +20,9 @@ namespace cuhue {
 
 struct TensorSpec {
   std::string_view name;
-  std::string_view shape;  // for people, e.g. "[N,1,H,W]"
-  std::string_view about;  // e.g. "L* 0..100, H and W multiples of 8"
+  std::string_view shape;   // for people, e.g. "[N,1,H,W]"
+  std::string_view about;   // e.g. "L* 0..100, H and W multiples of 8"
+  bool by_product = false;  // an output on the way to the result: asking for it costs a fusion
 };
 
 struct Setting {

@@ -180,6 +180,7 @@ typedef struct cuhue_port_info {
   const char* name;
   const char* shape; /* "[N,1,H,W]" */
   const char* about;
+  int by_product; /* nonzero: an output on the way to the result; asking for it costs time */
 } cuhue_port_info;
 
 typedef struct cuhue_setting_info {

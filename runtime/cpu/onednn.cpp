@@ -1,6 +1,7 @@
 #include "runtime/cpu/onednn.h"
 
 #include <dnnl.h>
+#include <sys/mman.h>
 
 #include <array>
 #include <cstring>
@@ -42,6 +43,18 @@ void check(dnnl_status_t status, std::string_view layer, const char* doing) {
               std::string(layer) + ": oneDNN could not " + doing +
                   (memory ? ": out of memory; use a smaller size or batch"
                           : " (status " + std::to_string(static_cast<int>(status)) + ")"));
+}
+
+// oneDNN 2.6 crashes when memory for its own books or code runs out, so it is only asked when there is room.
+void require_headroom(std::string_view layer) {
+  constexpr std::size_t kRoom = std::size_t{64} << 20;
+  void* const room = mmap(nullptr, kRoom, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) {
+    throw Error(
+        Status::out_of_memory,
+        std::string(layer) + ": less than 64 MB are left for preparing it; use a smaller size or batch");
+  }
+  munmap(room, kRoom);
 }
 
 dnnl_engine_t engine() {
@@ -278,6 +291,7 @@ bool PrimitiveImpl::set_post_ops(const Request& request, dnnl_primitive_attr_t a
 
 bool PrimitiveImpl::choose(const Request& request) {
   layer_ = request.layer;
+  require_headroom(layer_);
   bias_ = request.bias;
   matrix_ = request.kind == Kind::inner_product;
   out_channels_ = request.out.c;
@@ -321,6 +335,7 @@ bool PrimitiveImpl::choose(const Request& request) {
 }
 
 void PrimitiveImpl::build() {
+  require_headroom(layer_);
   check(dnnl_primitive_create(primitive_.out(), desc_.get()), layer_, "generate code");
   check(dnnl_stream_create(stream_.out(), engine(), dnnl_stream_default_flags), layer_, "create a stream");
 }
@@ -355,6 +370,7 @@ std::unique_ptr<Primitive> Primitive::create(const Request& request) {
 }
 
 void pack_weights(std::string_view layer, const float* plain, const WeightLayout& layout, float* packed) {
+  require_headroom(layer);
   const Md& to = layout.impl()->md;
   Md from{};
   const auto tag = to.ndims == 2 ? dnnl_ab : layout.impl()->transposed ? dnnl_iohw : dnnl_oihw;

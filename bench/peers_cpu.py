@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -292,7 +293,7 @@ def main():
 
     path = options.json
     if path is None:
-        slug = "".join(c if c.isalnum() else "-" for c in report["machine"]["cpu"].lower()).strip("-")
+        slug = re.sub("[^a-z0-9]+", "-", report["machine"]["cpu"].lower()).strip("-")
         path = ROOT / "bench" / "results" / f"peers_cpu_{slug}_{report['date'][:10]}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -1,7 +1,6 @@
 #include "converter/convert.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <deque>
@@ -9,12 +8,13 @@
 #include <span>
 #include <system_error>
 
-#include "converter/mapped_file.h"
 #include "converter/recognise.h"
 #include "converter/sha256.h"
 #include "converter/state_dict.h"
 #include "weights/catalog.h"
+#include "weights/half.h"
 #include "weights/status.h"
+#include "weights/text.h"
 
 namespace cuhue {
 namespace {
@@ -26,25 +26,12 @@ T load(const std::byte* at) {
   return value;
 }
 
-// IEEE 754 binary16.
-float from_f16(std::uint16_t bits) {
-  const std::uint32_t exponent = bits >> 10 & 0x1fu, fraction = bits & 0x3ffu;
-  const float sign = (bits & 0x8000u) != 0 ? -1.0f : 1.0f;
-  if (exponent == 0) return sign * static_cast<float>(fraction) * 0x1p-24f;
-  const std::uint32_t widened = exponent == 31 ? 0xffu : exponent + 112;
-  return sign * std::bit_cast<float>(widened << 23 | fraction << 13);
-}
-
-float from_bf16(std::uint16_t bits) {
-  return std::bit_cast<float>(std::uint32_t{bits} << 16);
-}
-
 // Value i of a float tensor, in double so that what float32 cannot hold is seen.
 double value_at(const CheckpointTensor& t, std::size_t i) {
   const std::byte* at = t.data.data() + i * size_of(t.dtype);
   switch (t.dtype) {
-    case DType::f16: return from_f16(load<std::uint16_t>(at));
-    case DType::bf16: return from_bf16(load<std::uint16_t>(at));
+    case DType::f16: return float_from_f16(load<std::uint16_t>(at));
+    case DType::bf16: return float_from_bf16(load<std::uint16_t>(at));
     case DType::f64: return load<double>(at);
     default: return load<float>(at);
   }
@@ -88,7 +75,8 @@ ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::fil
                                  const ConvertOptions& options) {
   std::error_code ignored;
   if (options.overwrite == Overwrite::no && std::filesystem::equivalent(in, out, ignored))
-    throw Error(Status::usage, "output " + quoted(out) + " is the checkpoint itself; give another name");
+    throw Error(Status::usage,
+                "output " + in_quotes(out.string()) + " is the checkpoint itself; give another name");
   const Checkpoint checkpoint = read_checkpoint(in);
   const SchemaMatch match = recognise(checkpoint, options.network, options.allow_extra);
 

@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+// Part of this interface: what it throws, and the table of checkpoints it knows the licences of.
+#include "weights/catalog.h"
+#include "weights/status.h"
 #include "weights/weight_writer.h"
 
 namespace cuhue {

@@ -3,11 +3,11 @@
 #include <cstring>
 
 #include "converter/detectron_pickle.h"
-#include "converter/mapped_file.h"
 #include "converter/safetensors.h"
 #include "converter/state_dict.h"
 #include "converter/torch_checkpoint.h"
 #include "weights/file_kind.h"
+#include "weights/mapped_file.h"
 #include "weights/status.h"
 #include "weights/text.h"
 
@@ -122,8 +122,9 @@ void finish_names(Checkpoint& checkpoint) {
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {
   Checkpoint checkpoint;
-  const auto file = MappedFile::open(path);
-  checkpoint.label = quoted(path);
+  const auto file = std::make_shared<const MappedFile>(MappedFile::open(path));
+  checkpoint.label = in_quotes(path.string());
+  if (file->bytes().empty()) throw Error(Status::weights, checkpoint.label + " is empty; get the file again");
   checkpoint.file = file->bytes();
   checkpoint.keep_alive.push_back(file);
   read(checkpoint);

@@ -7,16 +7,13 @@
 
 #include "converter/strided.h"
 #include "weights/status.h"
+#include "weights/text.h"
 
 namespace cuhue {
 namespace {
 
 bool is_float(DType t) {
   return t == DType::f32 || t == DType::f16 || t == DType::bf16 || t == DType::f64;
-}
-
-std::string in_quotes(std::string_view name) {
-  return std::string(1, '\'').append(name).append(1, '\'');
 }
 
 // "first; second; third (and 5 more)"

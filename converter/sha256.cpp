@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include "weights/mapped_file.h"
 #include "weights/status.h"
 
 namespace cuhue {
@@ -18,6 +19,10 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
     text += kDigits[digest[i] & 15];
   }
   return text;
+}
+
+std::string sha256_of_file(const std::filesystem::path& path) {
+  return sha256_hex(MappedFile::open(path).bytes());
 }
 
 }  // namespace cuhue

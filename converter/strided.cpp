@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "weights/text.h"
+
 namespace cuhue {
 
 std::optional<std::uint64_t> count_elements(std::span<const std::int64_t> shape,
@@ -107,13 +109,6 @@ std::optional<std::span<const std::byte>> in_c_order(
     default: gather<8>(t, out); break;
   }
   return out;
-}
-
-std::string shape_text(std::span<const std::int64_t> shape) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i)
-    text.append(i == 0 ? "" : ", ").append(std::to_string(shape[i]));
-  return text + "]";
 }
 
 }  // namespace cuhue

@@ -32,6 +32,4 @@ std::optional<std::span<const std::byte>> in_c_order(
 // Strides of a dense array, in elements. fortran: first dimension fastest.
 std::vector<std::int64_t> dense_strides(std::span<const std::int64_t> shape, bool fortran);
 
-std::string shape_text(std::span<const std::int64_t> shape);  // "[64, 3, 7, 7]"
-
 }  // namespace cuhue

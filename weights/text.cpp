@@ -54,4 +54,15 @@ std::string clean_text(std::string_view text, std::size_t limit) {
   return out;
 }
 
+std::string in_quotes(std::string_view text, std::size_t limit) {
+  return "'" + clean_text(text, limit) + "'";
+}
+
+std::string shape_text(std::span<const std::int64_t> shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    text.append(i == 0 ? "" : ", ").append(std::to_string(shape[i]));
+  return text + "]";
+}
+
 }  // namespace cuhue

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -14,5 +16,9 @@ bool is_clean_text(std::string_view text);
 // The same text made clean: each byte that is not part of a clean character becomes '?'. Longer than `limit`
 // bytes: cut at a character and ended with "...". For messages, which are one line.
 std::string clean_text(std::string_view text, std::size_t limit = 4096);
+
+std::string in_quotes(std::string_view text, std::size_t limit = 4096);  // 'clean text'
+
+std::string shape_text(std::span<const std::int64_t> shape);  // "[64, 3, 7, 7]"
 
 }  // namespace cuhue

@@ -1,18 +1,12 @@
 #include "weights/weight_file.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "weights/checksum.h"
 #include "weights/format.h"
 #include "weights/header_parser.h"
+#include "weights/mapped_file.h"
 #include "weights/status.h"
 #include "weights/text.h"
 
@@ -21,90 +15,11 @@ namespace {
 
 constexpr std::size_t kVerifyChunk = 4 << 20;  // bytes hashed before their pages are given back
 
-std::string errno_text(int error) {
-  return std::generic_category().message(error);
-}
-
-// A file mapped read-only; nothing when empty.
-class Mapping {
- public:
-  Mapping() = default;
-  Mapping(Mapping&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
-  Mapping& operator=(Mapping&& other) noexcept {
-    std::swap(bytes_, other.bytes_);
-    return *this;
-  }
-  ~Mapping() {
-    if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
-  }
-
-  static Mapping of(const std::filesystem::path& path, const std::string& label);
-
-  std::span<const std::byte> bytes() const { return bytes_; }
-
-  // Gives back the pages that hold any of `part`: clean pages, which a later read faults in again.
-  void release(std::span<const std::byte> part) const {
-    if (bytes_.empty() || part.empty()) return;
-    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    const auto offset = static_cast<std::size_t>(part.data() - bytes_.data());
-    const std::size_t begin = offset / page * page;
-    const std::size_t end = std::min(bytes_.size(), (offset + part.size() + page - 1) / page * page);
-    ::madvise(const_cast<std::byte*>(bytes_.data()) + begin, end - begin, MADV_DONTNEED);  // advice: may fail
-  }
-
- private:
-  std::span<const std::byte> bytes_;
-};
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-Mapping Mapping::of(const std::filesystem::path& path, const std::string& label) {
-  const std::string name = clean_text(label);
-  // Non-blocking: opening a pipe must not wait for its writer.
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) {
-    if (errno == ENOENT)
-      throw Error(Status::weights,
-                  name + ": no such file: check the path, or get it with: cuhue models fetch NAME");
-    throw Error(Status::weights,
-                name + ": cannot be opened (" + errno_text(errno) + "): check the path and its permissions");
-  }
-  struct stat info {};
-  if (::fstat(file.get(), &info) != 0)
-    throw Error(Status::weights, name + ": cannot be examined (" + errno_text(errno) + "): check the disk");
-  if (S_ISDIR(info.st_mode)) throw Error(Status::weights, name + ": is a folder: name the weight file in it");
-  if (!S_ISREG(info.st_mode))
-    throw Error(Status::weights, name + ": is not a regular file: copy the weights to one");
-  Mapping mapping;
-  if (info.st_size == 0) return mapping;
-  const auto size = static_cast<std::size_t>(info.st_size);
-  void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (address == MAP_FAILED) {
-    const Status status = errno == ENOMEM ? Status::out_of_memory : Status::weights;
-    throw Error(status, name + ": cannot be mapped (" + errno_text(errno) + ", " + std::to_string(size) +
-                            " bytes): free memory, or copy the file to a local disk");
-  }
-  mapping.bytes_ = {static_cast<const std::byte*>(address), size};
-  return mapping;
-}
-
 }  // namespace
 
 struct WeightFile::Impl {
   std::string label;
-  Mapping mapping;                   // empty for memory buffers
+  MappedFile mapping;                // empty for memory buffers
   std::span<const std::byte> bytes;  // the whole file
   ParsedHeader header;
 
@@ -144,7 +59,7 @@ WeightFile::~WeightFile() = default;
 WeightFile WeightFile::open(const std::filesystem::path& path, Verify verify) {
   auto impl = std::make_unique<Impl>();
   impl->label = path.string();
-  impl->mapping = Mapping::of(path, impl->label);
+  impl->mapping = MappedFile::open(path, "check the path, or get it with: cuhue models fetch NAME");
   impl->bytes = impl->mapping.bytes();
   impl->parse(verify);
   return WeightFile(std::move(impl));

@@ -6,7 +6,7 @@
 
 #include "apps/cuhue/console.h"
 #include "apps/cuhue/options.h"
-#include "weights/status.h"  // the converter throws its Error
+#include "converter/convert.h"
 
 namespace cuhue::app {
 

@@ -11,9 +11,7 @@
 #include "apps/cuhue/files.h"
 #include "apps/cuhue/model_files.h"
 #include "converter/convert.h"
-#include "converter/mapped_file.h"
 #include "converter/sha256.h"
-#include "weights/catalog.h"
 
 namespace cuhue::app {
 namespace fs = std::filesystem;
@@ -71,14 +69,10 @@ class TemporaryFile {
   fs::path path_;
 };
 
-std::string sha256_file(const fs::path& path) {
-  return sha256_hex(MappedFile::open(path)->bytes());
-}
-
 bool is_published_file(const CatalogEntry& entry, const fs::path& path) {
   std::error_code error;
   return fs::is_regular_file(path, error) && fs::file_size(path, error) == entry.bytes && !error &&
-         matches(entry, entry.bytes, sha256_file(path));
+         matches(entry, entry.bytes, sha256_of_file(path));
 }
 
 // The checkpoint in one of the folders: by its name, else by its size and hash.
@@ -105,7 +99,7 @@ void fetch_to(const CatalogEntry& entry, const fs::path& path) {
     print_fraction(static_cast<double>(received) / static_cast<double>(entry.bytes),
                    format_bytes(static_cast<double>(received)));
   });
-  const std::string sha256 = sha256_file(path);
+  const std::string sha256 = sha256_of_file(path);
   if (!matches(entry, entry.bytes, sha256)) {
     throw Failure(CUHUE_WEIGHTS, url + ": the file has SHA-256 " + sha256 + ", not the published " +
                                      std::string(entry.sha256) + "; it is not used, fetch again later");

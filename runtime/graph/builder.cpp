@@ -1,21 +1,17 @@
 #include "runtime/graph/builder.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "weights/status.h"
+#include "weights/text.h"
 
 namespace cuhue {
 namespace {
 
-std::string text(const std::vector<std::int64_t>& shape) {
-  std::string s = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) s += (i ? ", " : "") + std::to_string(shape[i]);
-  return s + "]";
-}
-
 std::string text(const Dims& d) {
-  return text(std::vector<std::int64_t>{d.n, d.c, d.h, d.w});
+  return shape_text(std::array{d.n, d.c, d.h, d.w});
 }
 
 [[noreturn]] void misfit(std::string_view layer, const std::string& what) {
@@ -79,7 +75,8 @@ ParamId Builder::param(const std::string& key, std::vector<std::int64_t> shape, 
     const Param& known = graph_.params[i];
     if (known.name != key) continue;
     if (known.shape != shape || known.role != role || known.stride != stride)
-      misfit(key, "stated with shape " + text(known.shape) + " and again, differently, with " + text(shape));
+      misfit(key, "stated with shape " + shape_text(known.shape) + " and again, differently, with " +
+                      shape_text(shape));
     return static_cast<ParamId>(i);
   }
   graph_.params.push_back({key, std::move(shape), role, stride});

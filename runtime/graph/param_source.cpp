@@ -5,16 +5,12 @@
 #include <set>
 #include <string>
 
+#include "weights/half.h"
 #include "weights/status.h"
+#include "weights/text.h"
 
 namespace cuhue {
 namespace {
-
-std::string text(const std::vector<std::int64_t>& shape) {
-  std::string s = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) s += (i ? ", " : "") + std::to_string(shape[i]);
-  return s + "]";
-}
 
 bool is_float(DType t) {
   return t == DType::f32 || t == DType::f16 || t == DType::bf16 || t == DType::f64;
@@ -22,9 +18,10 @@ bool is_float(DType t) {
 
 // What is wrong with the tensor that should hold p; empty = nothing.
 std::string problem(const Param& p, const TensorView* tensor) {
-  if (tensor == nullptr) return "tensor " + p.name + " " + text(p.shape) + " is missing";
+  if (tensor == nullptr) return "tensor " + p.name + " " + shape_text(p.shape) + " is missing";
   if (tensor->shape != p.shape)
-    return "tensor " + p.name + " has shape " + text(tensor->shape) + ", expected " + text(p.shape);
+    return "tensor " + p.name + " has shape " + shape_text(tensor->shape) + ", expected " +
+           shape_text(p.shape);
   if (!is_float(tensor->dtype))
     return "tensor " + p.name + " has type " + std::string(name_of(tensor->dtype)) +
            ", expected F32, F16, BF16 or F64";
@@ -38,28 +35,13 @@ T load(const std::byte* at) {
   return value;
 }
 
-float from_bf16(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-}
-
-float from_f16(std::uint16_t bits) {
-  const std::uint32_t sign = (bits & 0x8000u) << 16;
-  const std::uint32_t exponent = (bits >> 10) & 0x1Fu, fraction = bits & 0x3FFu;
-  if (exponent == 0) {  // zero or subnormal: fraction * 2^-24, exact in float
-    const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
-    return sign ? -magnitude : magnitude;
-  }
-  const std::uint32_t widened = exponent == 31 ? 0xFFu : exponent + (127 - 15);
-  return std::bit_cast<float>(sign | widened << 23 | fraction << 13);
-}
-
 void widen(const TensorView& tensor, std::span<float> out) {
   const std::byte* at = tensor.data.data();
   const std::size_t step = size_of(tensor.dtype);
   for (std::size_t i = 0; i < out.size(); ++i, at += step) {
     switch (tensor.dtype) {
-      case DType::f16: out[i] = from_f16(load<std::uint16_t>(at)); break;
-      case DType::bf16: out[i] = from_bf16(load<std::uint16_t>(at)); break;
+      case DType::f16: out[i] = float_from_f16(load<std::uint16_t>(at)); break;
+      case DType::bf16: out[i] = float_from_bf16(load<std::uint16_t>(at)); break;
       case DType::f64: out[i] = static_cast<float>(load<double>(at)); break;
       default: out[i] = load<float>(at); break;
     }
@@ -82,7 +64,8 @@ void check_weights(const std::vector<Param>& schema, const WeightFile& file) {
   }
   for (const TensorView& tensor : file.tensors()) {
     if (!expected.contains(tensor.name))
-      note("tensor " + std::string(tensor.name) + " " + text(tensor.shape) + " is not part of the network");
+      note("tensor " + std::string(tensor.name) + " " + shape_text(tensor.shape) +
+           " is not part of the network");
   }
   if (count == 0) return;
   const std::string more =

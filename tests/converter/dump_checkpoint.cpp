@@ -6,6 +6,7 @@
 #include "converter/state_dict.h"
 #include "converter/strided.h"
 #include "weights/status.h"
+#include "weights/text.h"
 
 int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {

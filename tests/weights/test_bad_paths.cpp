@@ -32,7 +32,7 @@ TEST_CASE("a path that leads to no file says what is there instead") {
   check_refused(folder / "missing.safetensors",
                 "no such file: check the path, or get it with: cuhue models fetch");
   check_refused(folder / "missing/w", "no such file");
-  check_refused(folder / "", "is a folder: name the weight file in it");
+  check_refused(folder / "", "is a folder: name the file in it");
   write_bytes(folder / "file", "text");
   check_refused(folder / "file/w", "cannot be opened (Not a directory)");
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);

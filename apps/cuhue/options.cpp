@@ -362,6 +362,10 @@ Command parse_command_line(int argc, const char* const* argv) {
   try {
     if (argc < 2) usage("no command was given; `cuhue --help` lists them");
     add_compare(top, compare);
+    // CLI11 would only say that a command is required.
+    if (argv[1][0] != '-' && top.get_subcommand_no_throw(argv[1]) == nullptr) {
+      usage("there is no command '" + std::string(argv[1]) + "'; `cuhue --help` lists them");
+    }
     top.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version
     std::ostringstream text;

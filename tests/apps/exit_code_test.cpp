@@ -68,6 +68,7 @@ TEST_CASE("2: usage") {
     CHECK(r.code == 2);
     check_one_line(r);
   }
+  CHECK(run_program({"paint"}).err.find("there is no command 'paint'") != std::string::npos);
   const Scratch scratch;
   write_text(scratch / "a.pgm", grey_picture(8, 8));
   const ProgramResult r = run_program(

@@ -363,7 +363,8 @@ Command parse_command_line(int argc, const char* const* argv) {
     if (argc < 2) usage("no command was given; `cuhue --help` lists them");
     add_compare(top, compare);
     // CLI11 would only say that a command is required.
-    if (argv[1][0] != '-' && top.get_subcommand_no_throw(argv[1]) == nullptr) {
+    const auto is_meant = [&](const CLI::App* command) { return command->check_name(argv[1]); };
+    if (argv[1][0] != '-' && top.get_subcommands(is_meant).empty()) {
       usage("there is no command '" + std::string(argv[1]) + "'; `cuhue --help` lists them");
     }
     top.parse(argc, argv);

@@ -1,5 +1,6 @@
 # Installs a build into a fresh folder and builds a C program against it, once with find_package and once with
-# pkg-config.  cmake -D BUILD=... -D WORK=... -D SOURCE=... -D LIBDIR=... -D CC=... -D SANITIZE=... -P this
+# pkg-config.  cmake -D BUILD=... -D WORK=... -D SOURCE=... -D LIBDIR=... -D CC=... -D SANITIZE=...
+# -D GENERATOR=... -P this
 cmake_minimum_required(VERSION 3.24)
 
 # run(WHAT command...): fails the test with the command's output.
@@ -35,7 +36,7 @@ if(SANITIZE)
   string(APPEND flags " -fsanitize=${SANITIZE}")
 endif()
 
-run("configure with find_package" ${CMAKE_COMMAND} -S ${SOURCE}/consumer -B ${WORK}/consumer -D CMAKE_PREFIX_PATH=${prefix}
+run("configure with find_package" ${CMAKE_COMMAND} -S ${SOURCE}/consumer -B ${WORK}/consumer -G ${GENERATOR} -D CMAKE_PREFIX_PATH=${prefix}
   -D CMAKE_C_COMPILER=${CC} "-DCMAKE_C_FLAGS=${flags}")
 run("build with find_package" ${CMAKE_COMMAND} --build ${WORK}/consumer)
 run("run with find_package" ${WORK}/consumer/consumer)

@@ -106,7 +106,13 @@ void check_names(const RunOptions& options, const cuhue_network_info& network) {
     for (std::size_t i = 0; i < files.size(); ++i) {
       const std::string& name = files[i].first;
       if (!has_port(known, name)) {
-        throw Failure(CUHUE_USAGE, options.network + " has no " + kind + " '" + name + "'" + remedy);
+        throw Failure(CUHUE_USAGE, std::string(options.network)
+                                           .append(" has no ")
+                                           .append(kind)
+                                           .append(" '")
+                                           .append(name)
+                                           .append("'") +
+                                       remedy);
       }
       for (std::size_t j = 0; j < i; ++j) {
         if (files[j].first == name)

@@ -94,7 +94,8 @@ class Pipeline {
   void run() {
     {
       std::vector<std::jthread> threads;
-      threads.reserve(static_cast<std::size_t>(jobs_.load + jobs_.process + jobs_.save));
+      threads.reserve(static_cast<std::size_t>(jobs_.load) + static_cast<std::size_t>(jobs_.process) +
+                      static_cast<std::size_t>(jobs_.save));
       for (int i = 0; i < jobs_.load; ++i) threads.emplace_back([this] { guarded([&] { load(); }); });
       for (int i = 0; i < jobs_.save; ++i) threads.emplace_back([this] { guarded([&] { save(); }); });
       for (int i = 1; i < jobs_.process; ++i) {

@@ -103,17 +103,12 @@ void check_names(const RunOptions& options, const cuhue_network_info& network) {
   const std::string remedy = "; `cuhue run " + options.network + " --list` prints the names";
   const auto check = [&](const std::vector<NamedFile>& files, const std::vector<cuhue_port_info>& known,
                          const char* kind) {
+    const auto refuse = [&](const std::string& name) {
+      throw Failure(CUHUE_USAGE, options.network + " has no " + kind + " '" + name + "'" + remedy);
+    };
     for (std::size_t i = 0; i < files.size(); ++i) {
       const std::string& name = files[i].first;
-      if (!has_port(known, name)) {
-        throw Failure(CUHUE_USAGE, std::string(options.network)
-                                           .append(" has no ")
-                                           .append(kind)
-                                           .append(" '")
-                                           .append(name)
-                                           .append("'") +
-                                       remedy);
-      }
+      if (!has_port(known, name)) refuse(name);
       for (std::size_t j = 0; j < i; ++j) {
         if (files[j].first == name)
           throw Failure(CUHUE_USAGE, std::string(kind) + " '" + name + "' is given twice");

@@ -98,7 +98,8 @@ TEST_CASE("an image has the same bits alone and at any place of a batch") {
     single["x"] = make_tensor({1, 1, 24, 20});
     const auto& all = batch.at("x").data;
     std::copy_n(all.begin() + k * 480, 480, single["x"].data.begin());
-    for (const auto& [name, alone] : run_cpu(one, single)) {
+    for (const auto& [key, alone] : run_cpu(one, single)) {
+      const std::string name = key;  // clang 14 cannot capture a structured binding
       const auto& many = together.at(name).data;
       const auto size = static_cast<std::int64_t>(alone.data.size());
       CAPTURE(name);

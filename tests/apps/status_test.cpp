@@ -34,7 +34,7 @@ TEST_CASE("exceptions keep their status, and what nobody foresaw is an internal 
   CHECK(text_of(cuhue::Error(cuhue::Status::internal, "bad")).status == CUHUE_INTERNAL);
   CHECK(text_of(std::bad_alloc()).status == CUHUE_OUT_OF_MEMORY);
   CHECK(text_of(std::logic_error("x")).status == CUHUE_INTERNAL);
-  CHECK(text_of(std::logic_error("x")).message.find("x") != std::string::npos);
+  CHECK(text_of(std::logic_error("x")).message.find('x') != std::string::npos);
   CHECK(text_of(7).status == CUHUE_INTERNAL);
 }
 

@@ -144,8 +144,8 @@ typedef struct cuhue_tensor_info {
 /* Opens a cuhue weight file (memory-mapped), verifies its checksums, and checks it against its network's
  * schema. */
 CUHUE_API cuhue_status cuhue_weights_open(const char* path, cuhue_weights** weights, cuhue_error* error);
-/* The same from memory. The bytes are not copied: they must stay until the weights and all that was created
- * from them are freed. label names them in messages. */
+/* The same from memory, at an address that is a multiple of 8. The bytes are not copied: they must stay until
+ * the weights and all that was created from them are freed. label names them in messages. */
 CUHUE_API cuhue_status cuhue_weights_open_memory(const void* data, size_t size, const char* label,
                                                  cuhue_weights** weights, cuhue_error* error);
 /* Weights computed from the tensors' names: for benches and tests; the colours mean nothing. */

@@ -16,7 +16,7 @@ namespace {
 // The weights of the system's networks, in the order its constructor takes them.
 std::vector<cuhue_weights*> in_order(const System& system, std::span<cuhue_weights* const> weights) {
   std::vector<cuhue_weights*> ordered;
-  for (const std::string_view name : system.networks) {
+  for (const std::string_view name : networks_of(system)) {
     const auto match = [&](const cuhue_weights* w) { return w->data->network->name == name; };
     const auto found = std::ranges::find_if(weights, match);
     if (found == weights.end()) {
@@ -68,7 +68,7 @@ cuhue_status cuhue_system_at(size_t index, cuhue_system_info* info, cuhue_error*
     cuhue_system_info i{};
     i.name = s.name.data();
     i.about = s.about.data();
-    i.networks = s.network_names.data();
+    i.networks = s.networks.data();
     write_struct(info, i);
   });
 }

@@ -42,14 +42,14 @@ class Colorizer {
 };
 
 struct System {
-  std::string_view name;                   // "eccv16"
-  std::string_view about;                  // one line
-  std::string_view network_names;          // the same, separated by spaces
-  std::vector<std::string_view> networks;  // whose weights it needs, in the order make() takes them
+  std::string_view name;      // "eccv16"
+  std::string_view about;     // one line
+  std::string_view networks;  // whose weights it needs, separated by spaces, in the order make() takes them
   std::unique_ptr<Colorizer> (*make)(std::span<const LoadedNetwork> networks) = nullptr;
 };
 
 std::span<const System> systems();
+std::vector<std::string_view> networks_of(const System& system);
 const System& system_or_throw(std::string_view name);  // Error(Status::usage) that lists the names
 // The system whose networks are exactly the given ones (in any order): Error(Status::usage) when none is.
 const System& system_for_networks(std::span<const std::string_view> networks);

@@ -9,15 +9,9 @@ namespace cuhue {
 namespace {
 
 const System kSystems[] = {
-    {"lite",
-     "half ResNet-18 with a decoder, trained on Places205: small and quick, muted colours",
-     "lite",
-     {"lite"},
+    {"lite", "half ResNet-18 with a decoder, trained on Places205: small and quick, muted colours", "lite",
      make_lite},
-    {"eccv16",
-     "Zhang et al. 2016, Colorful Image Colorization: vivid colours from 313 bins",
-     "eccv16",
-     {"eccv16"},
+    {"eccv16", "Zhang et al. 2016, Colorful Image Colorization: vivid colours from 313 bins", "eccv16",
      make_eccv16},
 };
 
@@ -41,6 +35,16 @@ std::span<const System> systems() {
   return kSystems;
 }
 
+std::vector<std::string_view> networks_of(const System& system) {
+  std::vector<std::string_view> names;
+  for (std::string_view left = system.networks; !left.empty();) {
+    const std::size_t length = std::min(left.find(' '), left.size());
+    names.push_back(left.substr(0, length));
+    left.remove_prefix(std::min(length + 1, left.size()));
+  }
+  return names;
+}
+
 const System& system_or_throw(std::string_view name) {
   std::string names;
   for (const System& s : kSystems) {
@@ -53,7 +57,7 @@ const System& system_or_throw(std::string_view name) {
 const System& system_for_networks(std::span<const std::string_view> networks) {
   std::string given;
   for (const System& s : kSystems) {
-    if (std::ranges::is_permutation(s.networks, networks)) return s;
+    if (std::ranges::is_permutation(networks_of(s), networks)) return s;
   }
   for (const std::string_view n : networks) given += (given.empty() ? "" : ", ") + std::string(n);
   throw Error(Status::usage,

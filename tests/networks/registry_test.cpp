@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "runtime/colorizers/colorizer.h"
 #include "runtime/graph/passes.h"
 #include "runtime/networks/network.h"
 #include "tests/graph/graph_helpers.h"
@@ -61,6 +62,16 @@ std::vector<std::byte> weight_file(const Network& n, const std::string& name, in
 }
 
 }  // namespace
+
+TEST_CASE("a system's networks are split at spaces, and each is in the table") {
+  System two;
+  two.networks = "segnet colornet";
+  CHECK(networks_of(two) == std::vector<std::string_view>{"segnet", "colornet"});
+  for (const System& system : systems()) {
+    REQUIRE_FALSE(networks_of(system).empty());
+    for (const std::string_view name : networks_of(system)) CHECK(find_network(name) != nullptr);
+  }
+}
 
 TEST_CASE("eccv16 has the tensors and the cost of the published network") {
   const Network& n = network_or_throw("eccv16");

@@ -7,8 +7,8 @@
  * - Structs start with struct_size; set it to sizeof the struct and the rest to zero for the defaults:
  *   `cuhue_engine_options o = {sizeof o};`. Fields may be added at the end in later versions.
  * - Strings are UTF-8, owned by the object they were asked from, and live as long as it does.
- * - The library never prints, exits, aborts on input, or throws across this boundary. It keeps no hidden
- * global state.
+ * - The library never prints, exits, aborts on input, or throws across this boundary. It has no
+ * global settings: what one handle is told never changes another.
  * - Threads: an engine, weights and images not being written may be used from many threads; a network or a
  * colorizer by one thread at a time (make one per thread; they share the weights' mapping).
  */

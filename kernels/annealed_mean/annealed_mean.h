@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/core/device_tensor.h"
+#include "kernels/core/stream.h"
 #include "kernels/core/tensor.h"
 
 namespace cuhue {
@@ -27,5 +29,14 @@ std::size_t annealed_mean_scratch_bytes(std::int64_t bins, std::int64_t c, int t
 
 // The bins are never stored: tiles of pixels go from features to ab in cache. Allocates nothing.
 void annealed_mean_cpu(const AnnealedMeanParams& p);
+
+// On CUDA the 1x1 convolution is a convolution like any other; softmax and mean are one kernel behind it.
+struct AnnealedMeanDeviceParams {
+  DeviceTensor logits;             // [n, h, w, bins]
+  DeviceTensor out;                // [n, h, w, k], k <= 4
+  const float* centres = nullptr;  // [k, bins] device memory
+  float temperature = 1.0f;
+};
+void annealed_mean_cuda(const AnnealedMeanDeviceParams& p, Stream stream);
 
 }  // namespace cuhue

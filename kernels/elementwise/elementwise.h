@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/core/device_tensor.h"
+#include "kernels/core/stream.h"
 #include "kernels/core/tensor.h"
 
 namespace cuhue {
@@ -31,5 +33,27 @@ struct ElementwiseParams {
   std::span<const ElementwiseStep> steps;  // applied in order, at most 8
 };
 void elementwise_cpu(const ElementwiseParams& p);
+
+struct DeviceEpilogueStep {
+  ElementwiseKind kind = ElementwiseKind::relu;
+  float alpha = 0.0f, beta = 0.0f;
+  const float* scale = nullptr;  // [c] of channel_affine, device memory, aligned to 16 bytes
+  const float* shift = nullptr;
+  DeviceTensor other;  // of add: dims of the result; any element and pitch
+};
+
+// What happens to a value before it is stored, in order. A kernel's parameter: plain data, no pointers to the
+// host.
+struct DeviceEpilogue {
+  static constexpr int kMost = 8;
+  DeviceEpilogueStep steps[kMost];
+  int count = 0;
+};
+
+struct ElementwiseDeviceParams {
+  DeviceTensor x, out;  // equal dims, any elements and pitches; out may be x. No steps: a copy or conversion
+  DeviceEpilogue epilogue;
+};
+void elementwise_cuda(const ElementwiseDeviceParams& p, Stream stream);
 
 }  // namespace cuhue

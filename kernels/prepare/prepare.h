@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/core/photo.h"
+#include "kernels/core/stream.h"
 
 namespace cuhue {
 
@@ -28,5 +29,24 @@ std::size_t prepare_scratch_bytes(std::int64_t h, std::int64_t w, std::int64_t o
 // against Pillow 9.4), then luminance of the 8-bit RGB. No pass for a dimension that keeps its size.
 // Allocates nothing.
 void prepare_cpu(const PrepareParams& p);
+
+// ---- on CUDA: two launches (rows, then columns with the luminance) ----
+// Coefficient tables of one photo size: made on the host once, kept in device memory by the caller.
+std::size_t prepare_table_bytes(std::int64_t h, std::int64_t w, std::int64_t out_h, std::int64_t out_w);
+void fill_prepare_tables(std::int64_t h, std::int64_t w, std::int64_t out_h, std::int64_t out_w,
+                         std::byte* tables /* host, aligned to 16 */);
+std::size_t prepare_device_scratch_bytes(std::int64_t h, std::int64_t w, std::int64_t out_h,
+                                         std::int64_t out_w);
+
+struct PrepareDeviceParams {
+  PhotoRef photo;  // addresses the device can read; any stride
+  std::int64_t out_h = 0, out_w = 0;
+  Luminance luminance = Luminance::cie_l;
+  float* out = nullptr;               // [out_h, out_w] float, dense
+  const std::byte* tables = nullptr;  // as filled, in device memory, aligned to 16
+  std::byte* scratch = nullptr;       // prepare_device_scratch_bytes(), device memory, aligned to 64
+};
+// The bits of prepare_cpu.
+void prepare_cuda(const PrepareDeviceParams& p, Stream stream);
 
 }  // namespace cuhue

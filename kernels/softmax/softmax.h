@@ -1,6 +1,8 @@
 // Softmax over channels with a temperature.
 #pragma once
 
+#include "kernels/core/device_tensor.h"
+#include "kernels/core/stream.h"
 #include "kernels/core/tensor.h"
 
 namespace cuhue {
@@ -10,5 +12,11 @@ struct SoftmaxParams {
   float temperature = 1.0f;  // softmax(x / temperature), maximum subtracted first
 };
 void softmax_cpu(const SoftmaxParams& p);
+
+struct SoftmaxDeviceParams {
+  DeviceTensor x, out;  // [n, h, w, c], any elements and pitches; out may be x
+  float temperature = 1.0f;
+};
+void softmax_cuda(const SoftmaxDeviceParams& p, Stream stream);
 
 }  // namespace cuhue

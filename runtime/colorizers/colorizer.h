@@ -17,12 +17,14 @@ namespace cuhue {
 struct ColorizeJob {
   ConstPixelView in;
   PixelView out;
+  bool in_on_device = false, out_on_device = false;  // addresses of the backend's device
 };
 
 struct ColorizeOptions {
   float chroma = 1.0f;       // colours times this
   float temperature = 1.0f;  // of the annealed mean, where the system has one
   bool as_published = false;
+  Stream stream = nullptr;  // as PhotoOptions::stream
 };
 
 struct ColorizeTimings {  // seconds

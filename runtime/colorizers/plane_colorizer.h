@@ -14,6 +14,7 @@ namespace cuhue {
 
 struct PlaneSystem {
   std::string_view input;                  // the network's input port, [n, 1, size, size]
+  std::string_view output = "ab";          // its output port, [n, 2, size, size]
   Luminance luminance = Luminance::cie_l;  // what goes into it
   std::int64_t size = 256;                 // the aspect ratio is not kept, as published
   bool has_temperature = false;            // the network has the setting "temperature"

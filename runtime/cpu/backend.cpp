@@ -7,6 +7,7 @@
 #include "kernels/core/parallel.h"
 #include "runtime/cpu/arena.h"
 #include "runtime/cpu/lowering.h"
+#include "runtime/cpu/photos.h"
 #include "runtime/cpu/step.h"
 #include "runtime/cpu/weights.h"
 #include "runtime/graph/passes.h"
@@ -34,7 +35,14 @@ class CpuProgram final : public Program {
 
   TensorRef input(std::string_view name) override { return named(inputs_, name, "input"); }
   TensorRef output(std::string_view name) override { return named(outputs_, name, "output"); }
-  std::int64_t arena_bytes() const override { return static_cast<std::int64_t>(arena_.bytes()); }
+  std::int64_t arena_bytes() const override {
+    return static_cast<std::int64_t>(arena_.bytes()) + photos_.bytes();
+  }
+  void run_photos(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
+                  const Poll& poll, PhotoTimings& timings) override {
+    const ThreadScope scope(threads_);
+    photos_.run(*this, ends, jobs, options, poll, timings);
+  }
 
   void run(const Poll& poll) override {
     const ThreadScope scope(threads_);
@@ -86,6 +94,7 @@ class CpuProgram final : public Program {
   Arena arena_;
   std::vector<StepProfile> profile_;
   Named inputs_, outputs_;
+  PhotoRunner photos_;
 };
 
 class CpuBackend final : public Backend {

@@ -57,20 +57,7 @@ bool Lowering::allowed(std::string_view provider) const {
 
 LayerParams Lowering::layer_params(const std::string& name, ParamId weight, ParamId bias,
                                    const std::optional<BatchNormParams>& norm, bool transposed) const {
-  const auto param = [this](ParamId id) { return id == kNone ? nullptr : &graph_.params[index(id)]; };
-  LayerParams p;
-  p.name = name;
-  p.weight = param(weight);
-  p.bias = param(bias);
-  p.transposed = transposed;
-  if (norm) {
-    p.gamma = param(norm->gamma);
-    p.beta = param(norm->beta);
-    p.mean = param(norm->mean);
-    p.var = param(norm->var);
-    p.eps = norm->eps;
-  }
-  return p;
+  return cuhue::layer_params(graph_, name, weight, bias, norm, transposed);
 }
 
 void Lowering::count_uses() {

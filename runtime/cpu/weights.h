@@ -14,19 +14,9 @@
 #include "runtime/cpu/arena.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/graph/backend.h"
+#include "runtime/graph/layer_params.h"
 
 namespace cuhue::cpu {
-
-// The parameters of a layer that are packed together.
-struct LayerParams {
-  std::string name;  // of the layer, for messages
-  const Param* weight = nullptr;
-  const Param* bias = nullptr;  // may be nullptr
-  // A batch norm folded into weight and bias; nullptr = none. Its parameters:
-  const Param *gamma = nullptr, *beta = nullptr, *mean = nullptr, *var = nullptr;
-  float eps = 0.0f;
-  bool transposed = false;  // output channels are the weight's second dimension
-};
 
 // y = scale[c] x + shift[c], each [c] padded with zeros to a multiple of 16.
 struct ChannelAffine {

@@ -10,7 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/core/photo.h"
+#include "kernels/core/stream.h"
 #include "kernels/core/tensor.h"
+#include "kernels/merge/merge.h"
+#include "kernels/prepare/prepare.h"
 #include "runtime/graph/graph.h"
 #include "runtime/graph/param_source.h"
 
@@ -35,6 +39,36 @@ class DeviceWeights {
   virtual std::int64_t bytes() const = 0;
 };
 
+// How a program becomes a colorizer of photos: the photo's luminance plane, resized, is input `input`
+// [n, 1, h, w]; output `output` [n, 2, h, w] is upsampled to the photo and merged with its own luminance.
+struct PhotoEnds {
+  std::string_view input, output;
+  Luminance luminance = Luminance::cie_l;
+};
+
+struct PhotoJob {
+  PhotoRef in;
+  MutablePhotoRef out;  // size and sample size of in; may be in itself
+  // Addresses are the program's device's: nothing is copied. Never on the CPU.
+  bool in_on_device = false, out_on_device = false;
+};
+
+struct PhotoOptions {
+  float chroma = 1.0f;
+  ByteRounding rounding = ByteRounding::nearest_even;
+  // CUDA: the caller's stream, ordered with what he put on it before; with all photos on the device
+  // run_photos returns before the work is done. nullptr: a stream of the program's own, done on return.
+  Stream stream = nullptr;
+};
+
+// What the error says when colours are NaN or infinite.
+inline constexpr const char* kColoursNotFinite =
+    "the network's colours are not finite numbers; convert its checkpoint again";
+
+struct PhotoTimings {  // seconds; where all is one launch, `network` is all
+  double prepare = 0, network = 0, finish = 0;
+};
+
 // Not thread-safe: one program is one arena. Programs over the same DeviceWeights may run at the same time.
 class Program {
  public:
@@ -47,6 +81,10 @@ class Program {
   // The same, timing each step on the way.
   virtual std::span<const StepProfile> profile() = 0;
   virtual std::int64_t arena_bytes() const = 0;
+  // Photos to photos, one an image of the batch. A repeated call with the same sizes and formats allocates
+  // nothing. Error(Status::weights) when the colours are not finite numbers.
+  virtual void run_photos(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
+                          const Poll& poll, PhotoTimings& timings) = 0;
 };
 
 struct CompileOptions {
@@ -65,5 +103,27 @@ class Backend {
 };
 
 std::unique_ptr<Backend> make_cpu_backend();  // runtime/cpu
+
+// ---- runtime/cuda; in a build without it these say so
+enum class Precision : std::uint8_t { fp32, tf32, fp16 };
+
+struct CudaOptions {
+  int device = 0;
+  Precision precision = Precision::fp32;
+  bool tune = false;       // time what no cache holds yet, and cache it
+  std::string plan_cache;  // file; empty = in the user's cache directory
+};
+
+struct CudaDeviceInfo {
+  std::string description;  // model, compute capability, driver
+  std::int64_t memory_bytes = 0;
+  int multiprocessors = 0;
+  std::string unusable;  // why this build cannot use it; empty = it can
+};
+
+// Empty when there is no driver or no GPU: then `why` says which, and what to do.
+std::vector<CudaDeviceInfo> cuda_devices(std::string& why);
+// Error(Status::device) without a driver, without such a device, for one this build has no code for.
+std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options);
 
 }  // namespace cuhue

@@ -1,0 +1,53 @@
+// Our own convolutions on CUDA. All read channels-last activations, sum in fp32 and store through an
+// epilogue.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/core/device_tensor.h"
+#include "kernels/core/stream.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/pack/pack.h"
+
+namespace cuhue {
+
+// How products are formed; sums are fp32 in every mode.
+enum class ConvolutionMath : std::uint8_t {
+  fp32,  // on the plain cores
+  tf32,  // operands rounded to tf32, tensor cores
+  fp16   // operands are half, tensor cores
+};
+
+struct ConvolutionShape {
+  Dims in, out;
+  int kernel_h = 1, kernel_w = 1, stride = 1, dilation = 1, pad_top = 0, pad_left = 0;  // zero padding
+  bool transposed = false;  // pad_* as PyTorch's padding
+};
+
+struct ConvolutionDeviceParams {
+  ConvolutionShape shape;
+  ConvolutionMath math = ConvolutionMath::fp32;
+  DeviceTensor x, out;           // of shape.in, shape.out; out is f32 or f16 whatever x is
+  const void* weight = nullptr;  // packed in convolution_weight_order() and convolution_weight_element()
+  const float* bias = nullptr;   // [out.c] or nullptr
+  float in_scale = 1.0f,
+        in_shift = 0.0f;  // of few-channel convolutions only: each x is affine() first, padding is not
+  DeviceEpilogue epilogue;
+  std::byte* scratch = nullptr;  // convolution_scratch_bytes(), device memory, aligned to 256
+};
+
+// Which of our kernels serves a shape; every shape has one.
+//   few_channels: at most 4 input channels, x in f32 whatever the math; fused input affine
+//   transposed_phases: 4x4 or 3x3, stride 2: as four small dense convolutions, no multiplication by inserted
+//   zeros implicit_gemm: everything else
+enum class ConvolutionKernel : std::uint8_t { implicit_gemm, few_channels, transposed_phases };
+ConvolutionKernel convolution_kernel(const ConvolutionShape& shape);
+WeightOrder convolution_weight_order(const ConvolutionShape& shape);
+Element convolution_weight_element(const ConvolutionShape& shape, ConvolutionMath math);
+std::size_t convolution_scratch_bytes(const ConvolutionShape& shape, ConvolutionMath math);
+
+// Deterministic: the same bits every time.
+void convolution_cuda(const ConvolutionDeviceParams& p, Stream stream);
+
+}  // namespace cuhue

@@ -1,0 +1,66 @@
+#include "runtime/cpu/photos.h"
+
+#include <cstdint>
+
+#include "runtime/stopwatch.h"
+#include "weights/status.h"
+
+namespace cuhue::cpu {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+// A picture without colours must not pass for a result.
+void check_finite(const TensorRef& ab) {
+  const std::int64_t count = ab.dims.n * ab.batch_stride;
+  float sum = 0.0f;  // x * 0 is 0 for every finite x, NaN for the others: one pass without branches
+  for (std::int64_t i = 0; i < count; ++i) sum += ab.data[i] * 0.0f;
+  if (sum != 0.0f) throw Error(Status::weights, kColoursNotFinite);  // NaN differs from everything
+}
+
+void finish(const PhotoJob& job, const PhotoOptions& options, const TensorRef& ab, std::int64_t image) {
+  MergeParams m;
+  m.photo = job.in;
+  m.out = job.out;
+  m.ab = ab.data + image * ab.batch_stride;
+  m.ab_h = ab.dims.h;
+  m.ab_w = ab.dims.w;
+  m.chroma = options.chroma;
+  m.rounding = options.rounding;
+  merge_cpu(m);
+}
+
+}  // namespace
+
+void PhotoRunner::prepare(const PhotoJob& job, Luminance luminance, const TensorRef& input,
+                          std::int64_t image) {
+  const std::size_t needed =
+      prepare_scratch_bytes(job.in.height, job.in.width, input.dims.h, input.dims.w) + kAlignment;
+  if (scratch_.size() < needed) scratch_ = std::vector<std::byte>(needed);
+  const auto address = reinterpret_cast<std::uintptr_t>(scratch_.data());
+  PrepareParams p;
+  p.photo = job.in;
+  p.out_h = input.dims.h;
+  p.out_w = input.dims.w;
+  p.luminance = luminance;
+  p.out = input.data + image * input.batch_stride;
+  p.scratch = scratch_.data() + (kAlignment - address % kAlignment) % kAlignment;
+  prepare_cpu(p);
+}
+
+void PhotoRunner::run(Program& program, const PhotoEnds& ends, std::span<const PhotoJob> jobs,
+                      const PhotoOptions& options, const Poll& poll, PhotoTimings& timings) {
+  Stopwatch watch;
+  const TensorRef input = program.input(ends.input), ab = program.output(ends.output);
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    prepare(jobs[i], ends.luminance, input, static_cast<std::int64_t>(i));
+  }
+  timings.prepare = watch.lap();
+  program.run(poll);
+  check_finite(ab);
+  timings.network = watch.lap();
+  for (std::size_t i = 0; i < jobs.size(); ++i) finish(jobs[i], options, ab, static_cast<std::int64_t>(i));
+  timings.finish = watch.lap();
+}
+
+}  // namespace cuhue::cpu

@@ -1,0 +1,24 @@
+// Photos through a CPU program: prepare, run, merge.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "runtime/graph/backend.h"
+
+namespace cuhue::cpu {
+
+// Scratch of the preparation; grows to the largest photo seen.
+class PhotoRunner {
+ public:
+  void run(Program& program, const PhotoEnds& ends, std::span<const PhotoJob> jobs,
+           const PhotoOptions& options, const Poll& poll, PhotoTimings& timings);
+  std::int64_t bytes() const { return static_cast<std::int64_t>(scratch_.capacity()); }
+
+ private:
+  void prepare(const PhotoJob& job, Luminance luminance, const TensorRef& input, std::int64_t image);
+  std::vector<std::byte> scratch_;
+};
+
+}  // namespace cuhue::cpu

@@ -1,0 +1,97 @@
+// What the CUDA backend needs of a device. The real one wraps the CUDA runtime (gpu.cpp); the tests have one
+// on the host executor, so that everything above this line runs without a GPU.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "kernels/core/stream.h"
+
+namespace cuhue::cuda {
+
+struct DeviceFacts {
+  int index = 0;
+  std::string name;          // "NVIDIA H200"
+  int major = 0, minor = 0;  // compute capability
+  int multiprocessors = 0;
+  std::int64_t total_bytes = 0;
+  bool integrated = false;  // shares its memory with the host (Jetson): pinned memory is read in place
+  std::string driver;       // "580.65.06 (CUDA 13.0)"; part of the key of cached plans
+};
+
+// Work captured once, launched again and again: a CUDA graph. Not thread-safe.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  virtual void launch(Stream stream) = 0;
+  virtual int nodes() const = 0;  // kernels, copies and fills in it
+};
+
+// Thread-safe unless said otherwise. Every failure is Error(Status::device), but a lack of memory, which is
+// Error(Status::out_of_memory) with the bytes needed and free. After an error that leaves the device unusable
+// every later call says so, and how to go on.
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual const DeviceFacts& facts() const = 0;
+
+  // Aligned to 256 bytes at least. `what` names it in the error. Contents are undefined.
+  virtual void* allocate(std::int64_t bytes, std::string_view what) = 0;
+  virtual void release(void* memory) noexcept = 0;
+  // Host memory that the device reads and writes at the same address.
+  virtual void* allocate_pinned(std::int64_t bytes, std::string_view what) = 0;
+  virtual void release_pinned(void* memory) noexcept = 0;
+  // How many of the four calls above allocated so far: tests count a steady state's.
+  virtual std::int64_t allocations() const = 0;
+
+  virtual Stream create_stream() = 0;
+  virtual void destroy_stream(Stream stream) noexcept = 0;
+  virtual void synchronize(Stream stream) = 0;
+
+  // In the order of the stream; host memory should be pinned. Rows of 2-D copies are `bytes` wide.
+  virtual void copy(void* to, const void* from, std::int64_t bytes, Stream stream) = 0;
+  virtual void copy_rows(void* to, std::ptrdiff_t to_stride, const void* from, std::ptrdiff_t from_stride,
+                         std::int64_t bytes, std::int64_t rows, Stream stream) = 0;
+  virtual void fill_zero(void* to, std::int64_t bytes, Stream stream) = 0;
+
+  // Captures what `work` puts on the stream it is given. Nothing of it runs yet.
+  virtual std::unique_ptr<Recording> record(const std::function<void(Stream)>& work) = 0;
+  // Seconds between the two ends of `work` on the device's own clock; waits for it.
+  virtual double seconds(const std::function<void(Stream)>& work, Stream stream) = 0;
+};
+
+// Device memory with an owner.
+class Memory {
+ public:
+  Memory() = default;
+  Memory(std::shared_ptr<Device> device, std::int64_t bytes, std::string_view what)
+      : device_(std::move(device)), data_(device_->allocate(bytes, what)), bytes_(bytes) {}
+  Memory(Memory&& other) noexcept
+      : device_(std::move(other.device_)),
+        data_(std::exchange(other.data_, nullptr)),
+        bytes_(std::exchange(other.bytes_, 0)) {}
+  Memory& operator=(Memory&& other) noexcept {
+    std::swap(device_, other.device_);
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~Memory() {
+    if (data_ != nullptr) device_->release(data_);
+  }
+
+  std::byte* data() const { return static_cast<std::byte*>(data_); }
+  std::int64_t bytes() const { return bytes_; }
+
+ private:
+  std::shared_ptr<Device> device_;
+  void* data_ = nullptr;
+  std::int64_t bytes_ = 0;
+};
+
+}  // namespace cuhue::cuda

@@ -32,6 +32,16 @@ class Recording {
   virtual int nodes() const = 0;  // kernels, copies and fills in it
 };
 
+// A point in a stream's work, of the latest record(). Not thread-safe. It outlives the stream it was recorded
+// on.
+class Event {
+ public:
+  virtual ~Event() = default;
+  virtual void record(Stream stream) = 0;
+  virtual void synchronize() = 0;        // the host waits; returns at once before the first record()
+  virtual void hold(Stream stream) = 0;  // what `stream` is given from now on waits for the point
+};
+
 // Thread-safe unless said otherwise. Every failure is Error(Status::device), but a lack of memory, which is
 // Error(Status::out_of_memory) with the bytes needed and free. After an error that leaves the device unusable
 // every later call says so, and how to go on.
@@ -52,6 +62,7 @@ class Device {
   virtual Stream create_stream() = 0;
   virtual void destroy_stream(Stream stream) noexcept = 0;
   virtual void synchronize(Stream stream) = 0;
+  virtual std::unique_ptr<Event> create_event() = 0;
 
   // In the order of the stream; host memory should be pinned. Rows of 2-D copies are `bytes` wide.
   virtual void copy(void* to, const void* from, std::int64_t bytes, Stream stream) = 0;
@@ -65,24 +76,28 @@ class Device {
   virtual double seconds(const std::function<void(Stream)>& work, Stream stream) = 0;
 };
 
-// Device memory with an owner.
-class Memory {
+// Device or pinned host memory with an owner.
+template <bool kPinned>
+class OwnedMemory {
  public:
-  Memory() = default;
-  Memory(std::shared_ptr<Device> device, std::int64_t bytes, std::string_view what)
-      : device_(std::move(device)), data_(device_->allocate(bytes, what)), bytes_(bytes) {}
-  Memory(Memory&& other) noexcept
+  OwnedMemory() = default;
+  OwnedMemory(std::shared_ptr<Device> device, std::int64_t bytes, std::string_view what)
+      : device_(std::move(device)),
+        data_(kPinned ? device_->allocate_pinned(bytes, what) : device_->allocate(bytes, what)),
+        bytes_(bytes) {}
+  OwnedMemory(OwnedMemory&& other) noexcept
       : device_(std::move(other.device_)),
         data_(std::exchange(other.data_, nullptr)),
         bytes_(std::exchange(other.bytes_, 0)) {}
-  Memory& operator=(Memory&& other) noexcept {
+  OwnedMemory& operator=(OwnedMemory&& other) noexcept {
     std::swap(device_, other.device_);
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
     return *this;
   }
-  ~Memory() {
-    if (data_ != nullptr) device_->release(data_);
+  ~OwnedMemory() {
+    if (data_ == nullptr) return;
+    kPinned ? device_->release_pinned(data_) : device_->release(data_);
   }
 
   std::byte* data() const { return static_cast<std::byte*>(data_); }
@@ -92,6 +107,23 @@ class Memory {
   std::shared_ptr<Device> device_;
   void* data_ = nullptr;
   std::int64_t bytes_ = 0;
+};
+using Memory = OwnedMemory<false>;
+using PinnedMemory = OwnedMemory<true>;
+
+// A stream with an owner.
+class OwnedStream {
+ public:
+  explicit OwnedStream(std::shared_ptr<Device> device)
+      : device_(std::move(device)), stream_(device_->create_stream()) {}
+  OwnedStream(const OwnedStream&) = delete;
+  OwnedStream& operator=(const OwnedStream&) = delete;
+  ~OwnedStream() { device_->destroy_stream(stream_); }
+  Stream get() const { return stream_; }
+
+ private:
+  std::shared_ptr<Device> device_;
+  Stream stream_;
 };
 
 }  // namespace cuhue::cuda

@@ -1,54 +1,17 @@
 #include "runtime/cpu/weights.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "kernels/core/parallel.h"
-#include "weights/status.h"
 
 namespace cuhue::cpu {
-namespace {
-
-std::int64_t count_of(const Param& p) {
-  std::int64_t count = 1;
-  for (const std::int64_t d : p.shape) count *= d;
-  return count;
-}
-
-std::int64_t padded(std::int64_t channels) {
-  return (channels + 15) / 16 * 16;
-}
-
-std::int64_t channels_of(const LayerParams& layer) {
-  if (layer.weight == nullptr) return count_of(*layer.gamma);
-  return layer.weight->shape[layer.transposed ? 1 : 0];
-}
-
-// Names what a packed weight holds: the same checkpoint tensor, folded or not, are two weights.
-std::string key_of(const LayerParams& layer) {
-  std::string key = layer.weight->name;
-  if (layer.gamma != nullptr) key += "*" + layer.gamma->name + "/" + std::to_string(layer.eps);
-  return key;
-}
-
-}  // namespace
 
 CpuWeights::CpuWeights(std::shared_ptr<const ParamSource> source) : source_(std::move(source)) {}
 
 std::int64_t CpuWeights::bytes() const {
   const std::lock_guard lock(mutex_);
   return bytes_;
-}
-
-std::span<const float> CpuWeights::fetch(const Param& param, std::vector<float>& scratch) const {
-  const std::span<const float> values = source_->fetch(param, scratch);
-  if (static_cast<std::int64_t>(values.size()) != count_of(param)) {
-    throw Error(Status::weights, "tensor " + param.name + " has " + std::to_string(values.size()) +
-                                     " elements where " + std::to_string(count_of(param)) +
-                                     " are expected: convert the checkpoint again");
-  }
-  return values;
 }
 
 const float* CpuWeights::cached(const std::string& key, std::int64_t floats,
@@ -61,27 +24,13 @@ const float* CpuWeights::cached(const std::string& key, std::int64_t floats,
   return tensors_.emplace(key, std::move(memory)).first->second.floats();
 }
 
-// Batch norm as y = scale x + shift, in double: it is rounded once, with what it is folded into.
-CpuWeights::Norm CpuWeights::norm(const LayerParams& layer) const {
-  std::vector<float> scratch[4];
-  const auto gamma = fetch(*layer.gamma, scratch[0]), beta = fetch(*layer.beta, scratch[1]);
-  const auto mean = fetch(*layer.mean, scratch[2]), var = fetch(*layer.var, scratch[3]);
-  Norm n;
-  for (std::size_t c = 0; c < gamma.size(); ++c) {
-    const double scale = gamma[c] / std::sqrt(static_cast<double>(var[c]) + layer.eps);
-    n.scale.push_back(scale);
-    n.shift.push_back(beta[c] - mean[c] * scale);
-  }
-  return n;
-}
-
 void CpuWeights::with_weight(const LayerParams& layer, const std::function<void(const float*)>& use) const {
   std::vector<float> scratch;
-  const std::span<const float> weight = fetch(*layer.weight, scratch);
+  const std::span<const float> weight = fetch_checked(*source_, *layer.weight, scratch);
   if (layer.gamma == nullptr) {
     use(weight.data());
   } else {
-    const Norm n = norm(layer);
+    const FoldedNorm n = fold_norm(*source_, layer);
     const auto& shape = layer.weight->shape;
     const auto out = static_cast<std::int64_t>(n.scale.size());
     const std::int64_t inner = count_of(*layer.weight) / (shape[0] * shape[1]);  // of one [kh, kw]
@@ -111,7 +60,7 @@ const float* CpuWeights::plain(const LayerParams& layer) {
 
 const float* CpuWeights::custom(const LayerParams& layer, const std::string& layout, std::int64_t floats,
                                 const std::function<void(const float*, float*)>& pack) {
-  return cached(key_of(layer) + "@" + layout, floats,
+  return cached(weight_key(layer) + "@" + layout, floats,
                 [&](float* to) { with_weight(layer, [&](const float* weight) { pack(weight, to); }); });
 }
 
@@ -121,43 +70,33 @@ const float* CpuWeights::packed(const LayerParams& layer, const onednn::WeightLa
     onednn::pack_weights(layer.name, weight, layout, to);
   });
   const std::lock_guard lock(mutex_);
-  layouts_.try_emplace(key_of(layer), layout);
+  layouts_.try_emplace(weight_key(layer), layout);
   return at;
 }
 
 std::optional<onednn::WeightLayout> CpuWeights::layout_of(const LayerParams& layer) {
   const std::lock_guard lock(mutex_);
-  const auto found = layouts_.find(key_of(layer));
+  const auto found = layouts_.find(weight_key(layer));
   if (found == layouts_.end()) return std::nullopt;
   return found->second;
 }
 
 const float* CpuWeights::bias(const LayerParams& layer) {
   if (layer.bias == nullptr && layer.gamma == nullptr) return nullptr;
-  const std::int64_t channels = channels_of(layer);
-  return cached(key_of(layer) + "@bias", padded(channels), [&](float* to) {
-    std::vector<float> scratch;
-    std::vector<double> sum(static_cast<std::size_t>(channels), 0.0);
-    if (layer.bias != nullptr) std::ranges::copy(fetch(*layer.bias, scratch), sum.begin());
-    if (layer.gamma != nullptr) {
-      const Norm n = norm(layer);
-      for (std::size_t c = 0; c < sum.size(); ++c) sum[c] = sum[c] * n.scale[c] + n.shift[c];
-    }
-    for (std::size_t c = 0; c < sum.size(); ++c) to[c] = static_cast<float>(sum[c]);
-    if (layer.bias != nullptr) source_->release(*layer.bias);
-  });
+  return cached(weight_key(layer) + "@bias", padded_channels(channels_of(layer)),
+                [&](float* to) { fold_bias(*source_, layer, to); });
 }
 
 ChannelAffine CpuWeights::affine(const LayerParams& layer) {
-  const std::int64_t channels = padded(count_of(*layer.gamma));
-  const std::string key = layer.gamma->name + "/" + std::to_string(layer.eps) + "@affine";
+  const std::int64_t channels = padded_channels(count_of(*layer.gamma));
+  const std::string key = norm_key(layer) + "@affine";
   const float* both = cached(key, 2 * channels, [&](float* to) {
-    const Norm n = norm(layer);
+    const FoldedNorm n = fold_norm(*source_, layer);
     for (std::size_t c = 0; c < n.scale.size(); ++c) {
       to[c] = static_cast<float>(n.scale[c]);
       to[static_cast<std::size_t>(channels) + c] = static_cast<float>(n.shift[c]);
     }
-    for (const Param* p : {layer.gamma, layer.beta, layer.mean, layer.var}) source_->release(*p);
+    release_norm(*source_, layer);
   });
   return {both, both + channels};
 }

@@ -45,11 +45,6 @@ class CpuWeights final : public DeviceWeights {
                       const std::function<void(const float* weight, float* packed)>& pack);
 
  private:
-  struct Norm {
-    std::vector<double> scale, shift;
-  };
-  Norm norm(const LayerParams& layer) const;
-  std::span<const float> fetch(const Param& param, std::vector<float>& scratch) const;
   void with_weight(const LayerParams& layer, const std::function<void(const float*)>& use) const;
   const float* cached(const std::string& key, std::int64_t floats, const std::function<void(float*)>& fill);
 

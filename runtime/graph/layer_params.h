@@ -1,10 +1,14 @@
 // The parameters of one layer, as both backends pack them.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "runtime/graph/graph.h"
+#include "runtime/graph/param_source.h"
 
 namespace cuhue {
 
@@ -39,5 +43,30 @@ inline LayerParams layer_params(const Graph& g, const std::string& name, ParamId
   }
   return p;
 }
+
+std::int64_t count_of(const Param& p);
+std::int64_t channels_of(const LayerParams& layer);  // of the output, or of the norm where there is no weight
+
+// Vectors of packed parameters are padded with zeros to a multiple of 16.
+constexpr std::int64_t padded_channels(std::int64_t channels) {
+  return (channels + 15) / 16 * 16;
+}
+
+// Name what is packed: the same checkpoint tensor, folded or not, are two weights.
+std::string weight_key(const LayerParams& layer);
+std::string norm_key(const LayerParams& layer);
+
+// As ParamSource::fetch. Error(Status::weights) when the count differs from the shape's.
+std::span<const float> fetch_checked(const ParamSource& source, const Param& p, std::vector<float>& scratch);
+
+// The layer's batch norm as y = scale x + shift, in double: it is rounded once, with what it is folded into.
+struct FoldedNorm {
+  std::vector<double> scale, shift;
+};
+FoldedNorm fold_norm(const ParamSource& source, const LayerParams& layer);
+void release_norm(const ParamSource& source, const LayerParams& layer);
+
+// The bias with the batch norm folded in, channels_of(layer) floats; the layer has one of the two.
+void fold_bias(const ParamSource& source, const LayerParams& layer, float* to);
 
 }  // namespace cuhue

@@ -1,0 +1,72 @@
+#include "runtime/graph/layer_params.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "weights/status.h"
+
+namespace cuhue {
+
+std::int64_t count_of(const Param& p) {
+  std::int64_t count = 1;
+  for (const std::int64_t d : p.shape) count *= d;
+  return count;
+}
+
+std::int64_t channels_of(const LayerParams& layer) {
+  if (layer.weight == nullptr) return count_of(*layer.gamma);
+  return layer.weight->shape[layer.transposed ? 1 : 0];
+}
+
+std::string norm_key(const LayerParams& layer) {
+  return layer.gamma->name + "/" + std::to_string(layer.eps);
+}
+
+std::string weight_key(const LayerParams& layer) {
+  std::string key = layer.weight->name;
+  if (layer.gamma != nullptr) key += "*" + norm_key(layer);
+  return key;
+}
+
+std::span<const float> fetch_checked(const ParamSource& source, const Param& p, std::vector<float>& scratch) {
+  const std::span<const float> values = source.fetch(p, scratch);
+  if (static_cast<std::int64_t>(values.size()) != count_of(p)) {
+    throw Error(Status::weights, "tensor " + p.name + " has " + std::to_string(values.size()) +
+                                     " elements where " + std::to_string(count_of(p)) +
+                                     " are expected: convert the checkpoint again");
+  }
+  return values;
+}
+
+FoldedNorm fold_norm(const ParamSource& source, const LayerParams& layer) {
+  std::vector<float> scratch[4];
+  const auto gamma = fetch_checked(source, *layer.gamma, scratch[0]);
+  const auto beta = fetch_checked(source, *layer.beta, scratch[1]);
+  const auto mean = fetch_checked(source, *layer.mean, scratch[2]);
+  const auto var = fetch_checked(source, *layer.var, scratch[3]);
+  FoldedNorm n;
+  for (std::size_t c = 0; c < gamma.size(); ++c) {
+    const double scale = gamma[c] / std::sqrt(static_cast<double>(var[c]) + layer.eps);
+    n.scale.push_back(scale);
+    n.shift.push_back(beta[c] - mean[c] * scale);
+  }
+  return n;
+}
+
+void release_norm(const ParamSource& source, const LayerParams& layer) {
+  for (const Param* p : {layer.gamma, layer.beta, layer.mean, layer.var}) source.release(*p);
+}
+
+void fold_bias(const ParamSource& source, const LayerParams& layer, float* to) {
+  std::vector<float> scratch;
+  std::vector<double> sum(static_cast<std::size_t>(channels_of(layer)), 0.0);
+  if (layer.bias != nullptr) std::ranges::copy(fetch_checked(source, *layer.bias, scratch), sum.begin());
+  if (layer.gamma != nullptr) {
+    const FoldedNorm n = fold_norm(source, layer);
+    for (std::size_t c = 0; c < sum.size(); ++c) sum[c] = sum[c] * n.scale[c] + n.shift[c];
+  }
+  for (std::size_t c = 0; c < sum.size(); ++c) to[c] = static_cast<float>(sum[c]);
+  if (layer.bias != nullptr) source.release(*layer.bias);
+}
+
+}  // namespace cuhue

@@ -2,7 +2,9 @@
 // compile as plain C++, where the host executor of tests/executor/ (force-included) plays the device.
 #pragma once
 
-#if !defined(CUHUE_HOST_EXECUTOR)
+#if defined(CUHUE_HOST_EXECUTOR)
+#include <functional>
+#else
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 #endif
@@ -14,6 +16,13 @@
 
 #include "kernels/core/stream.h"
 
+#if defined(CUHUE_HOST_EXECUTOR)
+namespace simt {
+// True when the stream took the work, to run it when somebody waits for it; nullptr never does.
+bool keeps(CUstream_st* stream, const std::function<void()>& work);
+}  // namespace simt
+#endif
+
 namespace cuhue {
 
 struct LaunchShape {
@@ -24,8 +33,11 @@ struct LaunchShape {
 #if defined(CUHUE_HOST_EXECUTOR)
 
 template <class... P, class... A>
-void launch(void (*kernel)(P...), const LaunchShape& shape, Stream /*stream*/, A... args) {
-  simt::launch(kernel, shape.grid, shape.block, shape.shared_bytes, static_cast<P>(args)...);
+void launch(void (*kernel)(P...), const LaunchShape& shape, Stream stream, A... args) {
+  const auto run = [=] {
+    simt::launch(kernel, shape.grid, shape.block, shape.shared_bytes, static_cast<P>(args)...);
+  };
+  if (stream == nullptr || !simt::keeps(stream, run)) run();
 }
 
 template <class T>

@@ -1,0 +1,248 @@
+#include "tests/executor/host_device.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "tests/executor/device_array.h"
+#include "weights/status.h"
+
+namespace cuhue::test {
+
+using Work = std::function<void()>;
+
+// What a Stream of this device points to.
+struct HostStream : std::enable_shared_from_this<HostStream> {
+  std::mutex running;      // held while its work runs
+  std::mutex mutex;        // of what follows
+  std::vector<Work> kept;  //
+  std::size_t done = 0;    // pieces of work that were taken to be run, since the stream's birth
+
+  std::size_t end() {
+    const std::lock_guard lock(mutex);
+    return done + kept.size();
+  }
+  void keep(Work work) {
+    const std::lock_guard lock(mutex);
+    kept.push_back(std::move(work));
+  }
+  // Runs what was kept before piece `number`.
+  void run_until(std::size_t number) {
+    const std::lock_guard run(running);
+    std::vector<Work> now;
+    {
+      const std::lock_guard lock(mutex);
+      if (number <= done) return;
+      const auto first = kept.begin(), last = first + static_cast<std::ptrdiff_t>(number - done);
+      now.assign(std::make_move_iterator(first), std::make_move_iterator(last));
+      kept.erase(first, last);
+      done = number;
+    }
+    for (const Work& work : now) work();
+  }
+};
+
+namespace {
+
+HostStream& host_stream(Stream stream) {
+  if (stream == nullptr) throw std::logic_error("the device's streams are made by create_stream()");
+  return *reinterpret_cast<HostStream*>(stream);
+}
+
+class HostEvent final : public cuda::Event {
+ public:
+  void record(Stream stream) override {
+    stream_ = host_stream(stream).shared_from_this();
+    number_ = stream_->end();
+  }
+  void synchronize() override {
+    if (stream_) stream_->run_until(number_);
+  }
+  void hold(Stream stream) override {
+    if (stream_) host_stream(stream).keep([on = stream_, number = number_] { on->run_until(number); });
+  }
+
+ private:
+  std::shared_ptr<HostStream> stream_;
+  std::size_t number_ = 0;
+};
+
+}  // namespace
+
+class HostRecording final : public cuda::Recording {
+ public:
+  HostRecording(HostDevice& device, std::vector<Work> work) : device_(device), work_(std::move(work)) {}
+  void launch(Stream stream) override {
+    device_.check();
+    ++device_.launches_;
+    if (device_.dry_) return;
+    for (const Work& work : work_) host_stream(stream).keep(work);
+  }
+  int nodes() const override { return static_cast<int>(work_.size()); }
+
+ private:
+  HostDevice& device_;
+  std::vector<Work> work_;
+};
+
+HostDevice::HostDevice(const HostDeviceOptions& options) {
+  facts_.name = "host executor";
+  facts_.major = 8;
+  facts_.multiprocessors = 2;
+  facts_.total_bytes = options.memory_bytes;
+  facts_.integrated = options.integrated;
+  facts_.driver = "none";
+}
+
+HostDevice::~HostDevice() {
+  for (const auto* blocks : {&device_blocks_, &pinned_blocks_})
+    for (const auto& [memory, bytes] : *blocks) device_free(memory);
+}
+
+void HostDevice::check() const {
+  if (!broken_) return;
+  throw Error(Status::device, facts_.name +
+                                  " reported an illegal address earlier and is unusable in this "
+                                  "process: start it again");
+}
+
+void* HostDevice::take(std::map<void*, std::int64_t>& blocks, std::int64_t bytes, std::string_view what) {
+  check();
+  const std::lock_guard lock(mutex_);
+  std::int64_t free = facts_.total_bytes;
+  for (const auto& [memory, its_bytes] : device_blocks_) free -= its_bytes;
+  if (refuse_after_ == 0) free = 0;
+  if (refuse_after_ > 0) --refuse_after_;
+  if (bytes > free) {
+    throw Error(Status::out_of_memory, std::string(what) + " needs " + std::to_string(bytes) + " bytes of " +
+                                           facts_.name + ", where " + std::to_string(free) +
+                                           " are free: use a smaller size or batch");
+  }
+  void* memory = device_allocate(static_cast<std::size_t>(bytes));
+  blocks.emplace(memory, bytes);
+  ++allocations_;
+  return memory;
+}
+
+void HostDevice::give(std::map<void*, std::int64_t>& blocks, void* memory) noexcept {
+  const std::lock_guard lock(mutex_);
+  try {
+    if (blocks.erase(memory) != 1) throw std::logic_error("not a block of this device");
+    device_free(memory);
+  } catch (const std::exception&) {
+    ++damaged_;
+  }
+}
+
+void* HostDevice::allocate(std::int64_t bytes, std::string_view what) {
+  return take(device_blocks_, bytes, what);
+}
+void HostDevice::release(void* memory) noexcept {
+  give(device_blocks_, memory);
+}
+void* HostDevice::allocate_pinned(std::int64_t bytes, std::string_view what) {
+  return take(pinned_blocks_, bytes, what);
+}
+void HostDevice::release_pinned(void* memory) noexcept {
+  give(pinned_blocks_, memory);
+}
+
+std::int64_t HostDevice::device_bytes() const {
+  const std::lock_guard lock(mutex_);
+  std::int64_t bytes = 0;
+  for (const auto& [memory, its_bytes] : device_blocks_) bytes += its_bytes;
+  return bytes;
+}
+
+std::int64_t HostDevice::blocks() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::int64_t>(device_blocks_.size() + pinned_blocks_.size());
+}
+
+std::int64_t HostDevice::streams() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::int64_t>(streams_.size());
+}
+
+Stream HostDevice::create_stream() {
+  check();
+  auto made = std::make_shared<HostStream>();
+  const auto stream = reinterpret_cast<Stream>(made.get());
+  const std::lock_guard lock(mutex_);
+  streams_.emplace(stream, std::move(made));
+  return stream;
+}
+
+// Work that nobody waited for is lost with the stream, as it is for one who never looks.
+void HostDevice::destroy_stream(Stream stream) noexcept {
+  const std::lock_guard lock(mutex_);
+  streams_.erase(stream);
+}
+
+void HostDevice::synchronize(Stream stream) {
+  check();
+  HostStream& s = host_stream(stream);
+  s.run_until(s.end());
+}
+
+std::unique_ptr<cuda::Event> HostDevice::create_event() {
+  check();
+  return std::make_unique<HostEvent>();
+}
+
+void HostDevice::copy(void* to, const void* from, std::int64_t bytes, Stream stream) {
+  check();
+  host_stream(stream).keep([this, to, from, bytes] {
+    ++copies_;
+    std::memcpy(to, from, static_cast<std::size_t>(bytes));
+  });
+}
+
+void HostDevice::copy_rows(void* to, std::ptrdiff_t to_stride, const void* from, std::ptrdiff_t from_stride,
+                           std::int64_t bytes, std::int64_t rows, Stream stream) {
+  check();
+  host_stream(stream).keep([this, to, to_stride, from, from_stride, bytes, rows] {
+    ++copies_;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      std::memcpy(static_cast<std::byte*>(to) + row * to_stride,
+                  static_cast<const std::byte*>(from) + row * from_stride, static_cast<std::size_t>(bytes));
+    }
+  });
+}
+
+void HostDevice::fill_zero(void* to, std::int64_t bytes, Stream stream) {
+  check();
+  host_stream(stream).keep([to, bytes] { std::memset(to, 0, static_cast<std::size_t>(bytes)); });
+}
+
+std::unique_ptr<cuda::Recording> HostDevice::record(const std::function<void(Stream)>& work) {
+  check();
+  const auto stream = std::make_shared<HostStream>();
+  work(reinterpret_cast<Stream>(stream.get()));
+  ++recordings_;
+  return std::make_unique<HostRecording>(*this, std::move(stream->kept));
+}
+
+double HostDevice::seconds(const std::function<void(Stream)>& work, Stream stream) {
+  synchronize(stream);
+  const auto before = std::chrono::steady_clock::now();
+  work(stream);
+  synchronize(stream);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+}
+
+}  // namespace cuhue::test
+
+// What launch() of kernels/core/launch.cuh asks before it runs a kernel at once.
+namespace simt {
+
+bool keeps(CUstream_st* stream, const std::function<void()>& work) {
+  if (stream == nullptr) return false;
+  cuhue::test::host_stream(stream).keep(work);
+  return true;
+}
+
+}  // namespace simt

@@ -1,0 +1,77 @@
+// A CUDA device played by the host: its memory is the heap, its kernels run on the executor. Work on a stream
+// is kept until somebody waits for it, so that a missing wait shows as a wrong result, and captured work
+// keeps its arguments as a CUDA graph does.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "runtime/cuda/device.h"
+
+namespace cuhue::test {
+
+struct HostStream;
+
+struct HostDeviceOptions {
+  bool integrated = false;
+  std::int64_t memory_bytes = std::int64_t{8} << 30;  // of the device; more is out of memory
+};
+
+class HostDevice final : public cuda::Device {
+ public:
+  explicit HostDevice(const HostDeviceOptions& options = {});
+  ~HostDevice() override;
+
+  const cuda::DeviceFacts& facts() const override { return facts_; }
+  void* allocate(std::int64_t bytes, std::string_view what) override;  // poisoned, between guard bytes
+  void release(void* memory) noexcept override;
+  void* allocate_pinned(std::int64_t bytes, std::string_view what) override;
+  void release_pinned(void* memory) noexcept override;
+  std::int64_t allocations() const override { return allocations_; }
+  Stream create_stream() override;
+  void destroy_stream(Stream stream) noexcept override;
+  void synchronize(Stream stream) override;
+  std::unique_ptr<cuda::Event> create_event() override;
+  void copy(void* to, const void* from, std::int64_t bytes, Stream stream) override;
+  void copy_rows(void* to, std::ptrdiff_t to_stride, const void* from, std::ptrdiff_t from_stride,
+                 std::int64_t bytes, std::int64_t rows, Stream stream) override;
+  void fill_zero(void* to, std::int64_t bytes, Stream stream) override;
+  std::unique_ptr<cuda::Recording> record(const std::function<void(Stream)>& work) override;
+  double seconds(const std::function<void(Stream)>& work, Stream stream) override;
+
+  // ---- what tests ask
+  std::int64_t copies() const { return copies_; }          // that ran
+  std::int64_t launches() const { return launches_; }      // of recordings
+  std::int64_t recordings() const { return recordings_; }  // made
+  std::int64_t device_bytes() const;                       // allocated now
+  std::int64_t blocks() const;                             // allocated now, pinned ones too
+  std::int64_t streams() const;                            // that exist
+  int damaged() const { return damaged_; }                 // blocks released with guards written to
+  void refuse_after(std::int64_t more) {
+    refuse_after_ = more;
+  }                                       // allocations, then out of memory; -1 = never
+  void break_down() { broken_ = true; }   // as after an illegal address: every later call fails
+  void set_dry(bool dry) { dry_ = dry; }  // launched recordings are counted, not run
+
+ private:
+  friend class HostRecording;
+  void* take(std::map<void*, std::int64_t>& blocks, std::int64_t bytes, std::string_view what);
+  void give(std::map<void*, std::int64_t>& blocks, void* memory) noexcept;
+  void check() const;
+
+  cuda::DeviceFacts facts_;
+  mutable std::mutex mutex_;
+  std::map<void*, std::int64_t> device_blocks_, pinned_blocks_;
+  std::map<Stream, std::shared_ptr<HostStream>> streams_;
+  std::atomic<std::int64_t> allocations_ = 0, copies_ = 0, launches_ = 0, recordings_ = 0;
+  std::atomic<std::int64_t> refuse_after_ = -1;
+  std::atomic<int> damaged_ = 0;
+  std::atomic<bool> broken_ = false, dry_ = false;
+};
+
+}  // namespace cuhue::test

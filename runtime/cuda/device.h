@@ -70,6 +70,9 @@ class Device {
                          std::int64_t bytes, std::int64_t rows, Stream stream) = 0;
   virtual void fill_zero(void* to, std::int64_t bytes, Stream stream) = 0;
 
+  // Calls `work`, which launches kernels: for this device, and with what launchers throw turned into Error.
+  // record() and seconds() see to that themselves.
+  virtual void launch(const std::function<void()>& work) = 0;
   // Captures what `work` puts on the stream it is given. Nothing of it runs yet.
   virtual std::unique_ptr<Recording> record(const std::function<void(Stream)>& work) = 0;
   // Seconds between the two ends of `work` on the device's own clock; waits for it.

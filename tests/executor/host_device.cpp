@@ -218,10 +218,20 @@ void HostDevice::fill_zero(void* to, std::int64_t bytes, Stream stream) {
   host_stream(stream).keep([to, bytes] { std::memset(to, 0, static_cast<std::size_t>(bytes)); });
 }
 
-std::unique_ptr<cuda::Recording> HostDevice::record(const std::function<void(Stream)>& work) {
+void HostDevice::launch(const std::function<void()>& work) {
   check();
+  try {
+    work();
+  } catch (const LaunchError& e) {
+    throw Error(Status::device, facts_.name + ": starting a kernel failed: " + e.what());
+  } catch (const std::length_error& e) {
+    throw Error(Status::usage, facts_.name + ": " + e.what());
+  }
+}
+
+std::unique_ptr<cuda::Recording> HostDevice::record(const std::function<void(Stream)>& work) {
   const auto stream = std::make_shared<HostStream>();
-  work(reinterpret_cast<Stream>(stream.get()));
+  launch([&] { work(reinterpret_cast<Stream>(stream.get())); });
   ++recordings_;
   return std::make_unique<HostRecording>(*this, std::move(stream->kept));
 }
@@ -229,7 +239,7 @@ std::unique_ptr<cuda::Recording> HostDevice::record(const std::function<void(Str
 double HostDevice::seconds(const std::function<void(Stream)>& work, Stream stream) {
   synchronize(stream);
   const auto before = std::chrono::steady_clock::now();
-  work(stream);
+  launch([&] { work(stream); });
   synchronize(stream);
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
 }

@@ -41,6 +41,7 @@ class HostDevice final : public cuda::Device {
   void copy_rows(void* to, std::ptrdiff_t to_stride, const void* from, std::ptrdiff_t from_stride,
                  std::int64_t bytes, std::int64_t rows, Stream stream) override;
   void fill_zero(void* to, std::int64_t bytes, Stream stream) override;
+  void launch(const std::function<void()>& work) override;
   std::unique_ptr<cuda::Recording> record(const std::function<void(Stream)>& work) override;
   double seconds(const std::function<void(Stream)>& work, Stream stream) override;
 

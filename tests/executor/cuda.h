@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <csetjmp>
 #include <cstdint>
@@ -231,3 +232,64 @@ inline unsigned __ballot_sync(unsigned m, int p) {
   simt::wait(simt::WARP, m, "ballot");
   return r;
 }
+
+inline unsigned __float_as_uint(float x) {
+  return std::bit_cast<unsigned>(x);
+}
+
+namespace simt {
+// Row and column of the fragments' elements: see kernels/core/mma.cuh.
+struct MmaLane {
+  const std::uint32_t *a, *b;
+};
+template <int K, class AtA, class AtB>
+void mma(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2], AtA&& at_a, AtB&& at_b) {
+  const MmaLane mine{a, b};
+  Block& block = *B;
+  const int base = block.cur & ~31, lane = block.cur & 31;
+  const MmaLane* p = &mine;
+  std::memcpy(&block.f[static_cast<std::size_t>(block.cur)].slot, &p, sizeof p);
+  wait(WARP, ~0u, "mma");
+  const auto of = [&](int l) {
+    const MmaLane* q = nullptr;
+    std::memcpy(&q, &block.f[static_cast<std::size_t>(base + l)].slot, sizeof q);
+    return *q;
+  };
+  float sum[4];
+  for (int i = 0; i < 4; ++i) {
+    const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+    sum[i] = d[i];
+    for (int k = 0; k < K; ++k) sum[i] += at_a(of, row, k) * at_b(of, k, column);
+  }
+  wait(WARP, ~0u, "mma");
+  std::copy(sum, sum + 4, d);
+}
+inline void mma_m16n8k16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  const auto half = [](std::uint32_t two, int i) {
+    return cuhue::float_from_f16(static_cast<std::uint16_t>(two >> 16 * i));
+  };
+  mma<16>(
+      d, a, b,
+      [&](auto& of, int row, int k) {
+        return half(of(row % 8 * 4 + k % 8 / 2).a[row / 8 + k / 8 * 2], k % 2);
+      },
+      [&](auto& of, int k, int column) { return half(of(column * 4 + k % 8 / 2).b[k / 8], k % 2); });
+}
+inline void mma_m16n8k8_tf32(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  mma<8>(
+      d, a, b,
+      [](auto& of, int row, int k) {
+        return std::bit_cast<float>(of(row % 8 * 4 + k % 4).a[row / 8 + k / 4 * 2]);
+      },
+      [](auto& of, int k, int column) { return std::bit_cast<float>(of(column * 4 + k % 4).b[k / 4]); });
+}
+inline void copy_async_16(void* shared, const void* global, bool valid) {
+  if (valid) {
+    std::memcpy(shared, global, 16);
+  } else {
+    std::memset(shared, 0, 16);
+  }
+}
+inline void copy_async_commit() {}
+inline void copy_async_wait(int) {}
+}  // namespace simt

@@ -13,21 +13,17 @@
 #include "runtime/cpu/step.h"
 #include "runtime/cpu/weights.h"
 #include "runtime/graph/graph.h"
+#include "runtime/graph/lowering_books.h"
 
 namespace cuhue::cpu {
 
-class Lowering {
+class Lowering : public LoweringBooks {
  public:
   Lowering(const Graph& graph, CpuWeights& weights, std::span<const std::string> without);
   Lowered run();
 
   // ---- for providers ----
-  const Graph& graph() const { return graph_; }
   CpuWeights& weights() { return weights_; }
-  bool allowed(std::string_view provider) const;
-  const Dims& dims(ValueId v) const { return graph_.values[static_cast<std::size_t>(v)].dims; }
-  LayerParams layer_params(const std::string& name, ParamId weight, ParamId bias,
-                           const std::optional<BatchNormParams>& norm, bool transposed = false) const;
   // The layout the value stands in now; read() may have another made.
   const Place& place(ValueId v) const { return *places_[static_cast<std::size_t>(v)]; }
   // The value in this layout (block) for the step that is emitted next; a copy is emitted first when it
@@ -38,8 +34,6 @@ class Lowering {
   // The current node's output takes the memory of this input, which nothing reads later.
   bool may_overwrite(ValueId v) const;
   Place overwrite(ValueId v);
-  // Memory of the step that is emitted next only.
-  int scratch(std::int64_t bytes);
   // A tensor between two steps of the current node.
   Place temporary(const Dims& dims, std::int64_t block);
   // The next step of the current node. What was read, written or asked for since the last one is alive in it;
@@ -48,12 +42,6 @@ class Lowering {
             std::initializer_list<Place> also = {});
 
  private:
-  struct ConcatSlice {
-    std::size_t node = 0;      // index of the concatenation
-    std::int64_t channel = 0;  // where the slice begins
-  };
-  void count_uses();
-  void find_slices();
   void place_inputs();
   void place_outputs();
   void lower(const Node& node);
@@ -61,20 +49,12 @@ class Lowering {
   Place place_of_output(ValueId v, std::int64_t block, bool dense);
   std::optional<Place> slice_place(ValueId v, std::int64_t block, bool dense);
   Place copied(const Place& from, std::int64_t block, const std::string& name);
-  void touch(int buffer) { touched_.push_back(buffer); }
 
-  const Graph& graph_;
   CpuWeights& weights_;
-  std::span<const std::string> without_;
   Lowered lowered_;
-  const Node* node_ = nullptr;                         // being lowered
   std::vector<std::optional<Place>> places_;           // of each value, once it is made
   std::vector<std::map<std::int64_t, Place>> copies_;  // of each value, by block
-  std::vector<int> uses_left_;                         // of each value; a graph output keeps one
-  std::vector<std::optional<ConcatSlice>> slices_;     // of each value
   std::map<std::size_t, Place> concats_;               // buffers made before their concatenation runs
-  std::vector<bool> shared_;                           // of each buffer: never written over
-  std::vector<int> touched_;                           // by the step in the making
 };
 
 }  // namespace cuhue::cpu

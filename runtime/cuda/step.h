@@ -73,8 +73,12 @@ struct OutputMap {
   std::size_t first_step = 0;
 };
 
-// A graph as steps. `buffers` are the arena's, liveness counted in steps; outputs and output maps live to the
-// end.
+// Of the arena's buffers: scratch of kernels and workspaces of libraries are aligned to this.
+constexpr std::int64_t kDeviceAlignment = 256;
+
+// A graph as steps. `buffers` are the arena's, liveness counted in steps, to be planned at multiples of
+// kDeviceAlignment. Inputs live from the start to their last reader, so they are filled before every run;
+// outputs and output maps live to the end.
 struct Lowered {
   std::vector<PlannedStep> steps;
   std::vector<BufferLife> buffers;

@@ -21,8 +21,8 @@ std::int64_t add(std::int64_t a, std::int64_t b) {
   return sum;
 }
 
-std::int64_t aligned(std::int64_t bytes) {
-  return add(bytes, kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+std::int64_t aligned(std::int64_t bytes, std::int64_t alignment) {
+  return add(bytes, alignment - 1) / alignment * alignment;
 }
 
 bool meet(const BufferLife& a, const BufferLife& b) {
@@ -80,7 +80,7 @@ void check(std::span<const BufferLife> buffers) {
 
 }  // namespace
 
-MemoryPlan plan_memory(std::span<const BufferLife> buffers) {
+MemoryPlan plan_memory(std::span<const BufferLife> buffers, std::int64_t alignment) {
   check(buffers);
   MemoryPlan plan;
   plan.offsets.assign(buffers.size(), 0);
@@ -98,10 +98,10 @@ MemoryPlan plan_memory(std::span<const BufferLife> buffers) {
     taken.clear();
     for (const std::size_t j : placed) {
       if (meet(buffers[i], buffers[j]))
-        taken.push_back({plan.offsets[j], plan.offsets[j] + aligned(buffers[j].bytes)});
+        taken.push_back({plan.offsets[j], plan.offsets[j] + aligned(buffers[j].bytes, alignment)});
     }
     std::sort(taken.begin(), taken.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
-    const std::int64_t bytes = aligned(buffers[i].bytes);
+    const std::int64_t bytes = aligned(buffers[i].bytes, alignment);
     plan.offsets[i] = best_fit(taken, bytes);
     plan.arena_bytes = std::max(plan.arena_bytes, add(plan.offsets[i], bytes));
     placed.push_back(i);

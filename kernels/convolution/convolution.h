@@ -22,30 +22,38 @@ enum class ConvolutionMath : std::uint8_t {
 struct ConvolutionShape {
   Dims in, out;
   int kernel_h = 1, kernel_w = 1, stride = 1, dilation = 1, pad_top = 0, pad_left = 0;  // zero padding
-  bool transposed = false;  // pad_* as PyTorch's padding
+  bool transposed = false;  // pad_* as PyTorch's padding; its output padding is what out says
 };
+
+// What the choice of tiles is made for when nobody says which GPU it is.
+constexpr int kUsualMultiprocessors = 108;
 
 struct ConvolutionDeviceParams {
   ConvolutionShape shape;
   ConvolutionMath math = ConvolutionMath::fp32;
-  DeviceTensor x, out;           // of shape.in, shape.out; out is f32 or f16 whatever x is
+  DeviceTensor x, out;           // of shape.in, shape.out; each f32 or f16, whatever the other and the math
   const void* weight = nullptr;  // packed in convolution_weight_order() and convolution_weight_element()
   const float* bias = nullptr;   // [out.c] or nullptr
   float in_scale = 1.0f,
         in_shift = 0.0f;  // of few-channel convolutions only: each x is affine() first, padding is not
   DeviceEpilogue epilogue;
-  std::byte* scratch = nullptr;  // convolution_scratch_bytes(), device memory, aligned to 256
+  std::byte* scratch = nullptr;                 // convolution_scratch_bytes(), device memory, aligned to 256
+  int multiprocessors = kUsualMultiprocessors;  // of the GPU; the same as was given for the scratch
 };
 
 // Which of our kernels serves a shape; every shape has one.
-//   few_channels: at most 4 input channels, x in f32 whatever the math; fused input affine
-//   transposed_phases: 4x4 or 3x3, stride 2: as four small dense convolutions, no multiplication by inserted
-//   zeros implicit_gemm: everything else
+//   few_channels: at most 4 input channels; fp32 products whatever the math; fused input affine
+//   transposed_phases: a transposed convolution of stride s as s * s dense ones that interleave, in one
+//     launch up to stride 2; no multiplication by inserted zeros
+//   implicit_gemm: everything else
+// Tensor cores (tf32, fp16) need input channels in whole 16 bytes, aligned; other tensors take the plain
+// cores, which are as exact or better.
 enum class ConvolutionKernel : std::uint8_t { implicit_gemm, few_channels, transposed_phases };
 ConvolutionKernel convolution_kernel(const ConvolutionShape& shape);
 WeightOrder convolution_weight_order(const ConvolutionShape& shape);
 Element convolution_weight_element(const ConvolutionShape& shape, ConvolutionMath math);
-std::size_t convolution_scratch_bytes(const ConvolutionShape& shape, ConvolutionMath math);
+std::size_t convolution_scratch_bytes(const ConvolutionShape& shape, ConvolutionMath math,
+                                      int multiprocessors = kUsualMultiprocessors);
 
 // Deterministic: the same bits every time.
 void convolution_cuda(const ConvolutionDeviceParams& p, Stream stream);

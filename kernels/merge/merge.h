@@ -14,8 +14,8 @@ enum class ByteRounding : std::uint8_t { nearest_even, truncate };
 
 struct MergeParams {
   PhotoRef photo;  // L* comes from here, at full resolution and full depth
-  MutablePhotoRef
-      out;  // same width, height and sample size; 3 or 4 channels; may be the photo itself (in place)
+  // Same width, height and sample size, interleaved; 3 or 4 channels; may be the photo itself (in place).
+  MutablePhotoRef out;
   const float* ab =
       nullptr;  // [2, ab_h, ab_w] in ab units, dense; torch bilinear (align_corners=False) to the photo
   std::int64_t ab_h = 0, ab_w = 0;

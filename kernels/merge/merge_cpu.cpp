@@ -3,6 +3,7 @@
 
 #include "kernels/color/lab.h"
 #include "kernels/color/linear_table.h"
+#include "kernels/color/yuv.h"
 #include "kernels/core/parallel.h"
 #include "kernels/core/simd.h"
 #include "kernels/merge/merge.h"
@@ -60,6 +61,21 @@ void load_pixels_8(const PhotoRef& photo, const std::uint8_t* from, int count, c
     tile.g[i] = linear[from[photo.green]];
     tile.b[i] = linear[from[photo.blue]];
     tile.alpha[i] = photo.alpha < 0 ? 255 : from[photo.alpha];
+  }
+}
+
+void load_pixels_nv12(const PhotoRef& photo, std::int64_t row, std::int64_t begin, int count,
+                      const float* linear, Tile& tile) {
+  const YuvToRgb factors = yuv_to_rgb(photo.coding);
+  const std::uint8_t* luma = photo.data + row * photo.stride + begin;
+  const std::uint8_t* chroma = photo.chroma + row / 2 * photo.chroma_stride;
+  for (int i = 0; i < count; ++i) {
+    const std::uint8_t* uv = chroma + (begin + i) / 2 * 2;
+    const Rgb8 rgb = rgb_from_yuv(factors, luma[i], uv[0], uv[1]);
+    tile.r[i] = linear[rgb.r];
+    tile.g[i] = linear[rgb.g];
+    tile.b[i] = linear[rgb.b];
+    tile.alpha[i] = 255;
   }
 }
 
@@ -144,7 +160,11 @@ void merge_row(const MergeParams& p, const Columns& columns, std::int64_t row, T
   std::uint8_t* to = p.out.data + row * p.out.stride + columns.begin * p.out.channels * size;
   const bool truncate = p.rounding == ByteRounding::truncate;
   if (size == 1) {
-    load_pixels_8(p.photo, from, columns.count, linear_from_8bit(), tile);
+    if (p.photo.nv12()) {
+      load_pixels_nv12(p.photo, row, columns.begin, columns.count, linear_from_8bit(), tile);
+    } else {
+      load_pixels_8(p.photo, from, columns.count, linear_from_8bit(), tile);
+    }
     color_tile(columns, ab, truncate, 255.0f, tile);
     store_pixels<std::uint8_t>(p.out, to, columns.count, tile);
   } else {

@@ -15,7 +15,7 @@ enum class Luminance : std::uint8_t {
 };
 
 struct PrepareParams {
-  PhotoRef photo;  // [h, w, channels] bytes or 16-bit samples (16 bits are rounded to 8 first)
+  PhotoRef photo;  // [h, w, channels] bytes or 16-bit samples (16 bits are rounded to 8 first), or NV12
   std::int64_t out_h = 0, out_w = 0;
   Luminance luminance = Luminance::cie_l;
   float* out = nullptr;          // [out_h, out_w] float, dense

@@ -3,6 +3,7 @@
 
 #include "kernels/color/lab.h"
 #include "kernels/color/linear_table.h"
+#include "kernels/color/yuv.h"
 #include "kernels/core/parallel.h"
 #include "kernels/core/simd.h"
 #include "kernels/prepare/prepare.h"
@@ -17,7 +18,8 @@ using Word8 = std::uint16_t __attribute__((vector_size(16)));
 constexpr std::int64_t kLanes = 8;
 constexpr int kRowGroup = 4;  // rows of the horizontal pass that share one read of the weights
 constexpr std::int64_t kMaxChannels = 4;
-constexpr std::int64_t kTile = 64;  // pixels of the vertical pass at a time
+constexpr std::int64_t kTile = 64;    // pixels of the vertical pass at a time
+constexpr std::int64_t kSpan = 1024;  // NV12 pixels converted at a time; whole vectors of taps
 
 constexpr std::size_t aligned_64(std::int64_t bytes) {
   return (static_cast<std::size_t>(bytes) + 63) & ~std::size_t{63};
@@ -74,6 +76,7 @@ struct Planes {
 };
 
 Planes planes_of(const PhotoRef& photo) {
+  if (photo.nv12()) return {};
   if (photo.red == photo.green && photo.green == photo.blue) return {1, {photo.red, photo.red, photo.red}};
   return {3, {photo.red, photo.green, photo.blue}};
 }
@@ -182,8 +185,56 @@ CUHUE_SIMD_CLONES void horizontal_pass(const PhotoRef& photo, const Planes& plan
   }
 }
 
+// Pixels [begin, begin + n) of one NV12 row as RGB.
+CUHUE_SIMD_CLONES void convert_nv12(const PhotoRef& photo, std::int64_t row, std::int64_t begin,
+                                    std::int64_t n, std::uint8_t* to) {
+  const YuvToRgb factors = yuv_to_rgb(photo.coding);
+  const std::uint8_t* luma = photo.data + row * photo.stride;
+  const std::uint8_t* chroma = photo.chroma + row / 2 * photo.chroma_stride;
+  for (std::int64_t x = begin; x < begin + n; ++x) {
+    const Rgb8 rgb = rgb_from_yuv(factors, luma[x], chroma[x / 2 * 2], chroma[x / 2 * 2 + 1]);
+    *to++ = static_cast<std::uint8_t>(rgb.r);
+    *to++ = static_cast<std::uint8_t>(rgb.g);
+    *to++ = static_cast<std::uint8_t>(rgb.b);
+  }
+}
+
+// horizontal_pass() of NV12: as many outputs at a time as a converted stretch of pixels has windows for; a
+// longer window in several stretches.
+CUHUE_SIMD_CLONES void horizontal_pass_nv12(const PhotoRef& photo, const Axis& axis, std::int64_t row0,
+                                            std::uint8_t* image) {
+  std::uint8_t rgb[kRowGroup][kSpan * 3];
+  const std::uint8_t* window[kRowGroup];
+  std::int32_t sum[kRowGroup][kMaxChannels] = {}, part[kRowGroup][kMaxChannels];
+  for (std::int64_t o = 0, end = 0; o < axis.n_out; o = end) {
+    const std::int64_t begin = axis.first[o];
+    end = o + 1;
+    while (end < axis.n_out && axis.first[end] + axis.taps - begin <= kSpan) ++end;
+    const std::int64_t reach = axis.first[end - 1] + axis.taps - begin;
+    for (std::int64_t at = 0; at < reach; at += kSpan) {
+      const std::int64_t n = std::min(kSpan, reach - at);
+      for (int r = 0; r < kRowGroup; ++r)
+        convert_nv12(photo, std::min(row0 + r, photo.height - 1), begin + at, n, rgb[r]);
+      for (std::int64_t i = o; i < end; ++i) {
+        for (int r = 0; r < kRowGroup; ++r) window[r] = rgb[r] + (axis.first[i] - begin) * 3;
+        const std::int64_t taps = std::min(axis.taps, n);
+        window_sums<std::uint8_t, 3>(window, axis.weights + (i * axis.taps + at) * 3, taps, part);
+        for (int r = 0; r < kRowGroup; ++r) {
+          const std::int64_t row = std::min(row0 + r, photo.height - 1);
+          for (int k = 0; k < 3; ++k) {
+            const std::int32_t s = (at > 0 ? sum[r][k] : kBicubicRounding) + part[r][k] - kBicubicRounding;
+            sum[r][k] = s;
+            image[(row * axis.n_out + i) * 3 + k] = static_cast<std::uint8_t>(bicubic_byte(s));
+          }
+        }
+      }
+    }
+  }
+}
+
 // The horizontal pass where the width stays.
 void copy_row(const PhotoRef& photo, const Planes& planes, std::int64_t row, std::uint8_t* to) {
+  if (photo.nv12()) return convert_nv12(photo, row, 0, photo.width, to);
   const std::uint8_t* from = photo.data + row * photo.stride;
   for (std::int64_t x = 0; x < photo.width; ++x) {
     for (int k = 0; k < planes.count; ++k) {
@@ -256,7 +307,7 @@ void prepare_cpu(const PrepareParams& p) {
   const PhotoRef& photo = p.photo;
   const Planes planes = planes_of(photo);
   std::byte* scratch = p.scratch;
-  const Axis horizontal = make_axis(photo.width, p.out_w, photo.channels, scratch);
+  const Axis horizontal = make_axis(photo.width, p.out_w, photo.nv12() ? 3 : photo.channels, scratch);
   VerticalPass vertical;
   vertical.axis = make_axis(photo.height, p.out_h, 1, scratch);
   auto* image = reinterpret_cast<std::uint8_t*>(scratch);
@@ -270,7 +321,11 @@ void prepare_cpu(const PrepareParams& p) {
   parallel_for(groups, 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t g = begin; g < end; ++g) {
       if (photo.width != p.out_w) {
-        horizontal_pass(photo, planes, horizontal, g * kRowGroup, image);
+        if (photo.nv12()) {
+          horizontal_pass_nv12(photo, horizontal, g * kRowGroup, image);
+        } else {
+          horizontal_pass(photo, planes, horizontal, g * kRowGroup, image);
+        }
         continue;
       }
       for (std::int64_t row = g * kRowGroup; row < std::min((g + 1) * kRowGroup, photo.height); ++row)

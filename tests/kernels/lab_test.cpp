@@ -7,6 +7,7 @@
 
 #include "kernels/color/lab.h"
 #include "kernels/color/linear_table.h"
+#include "kernels/color/yuv.h"
 
 namespace cuhue {
 namespace {
@@ -81,6 +82,40 @@ TEST_CASE("quantizing rounds ties to even or truncates, clips, and takes NaN for
   CHECK(quantize<false>(-3.0f, 255.0f) == 0);
   CHECK(quantize<true>(std::nanf(""), 255.0f) == 0);
   CHECK(quantize<false>(std::nanf(""), 255.0f) == 0);
+}
+
+// The standards' own equations, in double.
+double worst_yuv_distance(YuvCoding coding, double kr, double kb, bool full) {
+  const YuvToRgb factors = yuv_to_rgb(coding);
+  const double kg = 1 - kr - kb;
+  double worst = 0;
+  for (int y = 0; y < 256; ++y) {
+    for (int u = 0; u < 256; ++u) {
+      for (int v = 0; v < 256; ++v) {
+        const double luma = full ? y / 255.0 : (y - 16) / 219.0;
+        const double cb = (u - 128) / (full ? 255.0 : 224.0), cr = (v - 128) / (full ? 255.0 : 224.0);
+        const double r = luma + cr * (2 - 2 * kr), b = luma + cb * (2 - 2 * kb);
+        const double g = (luma - kr * r - kb * b) / kg;
+        const Rgb8 ours = rgb_from_yuv(factors, y, u, v);
+        worst = std::max({worst, std::abs(ours.r - 255 * std::clamp(r, 0.0, 1.0)),
+                          std::abs(ours.g - 255 * std::clamp(g, 0.0, 1.0)),
+                          std::abs(ours.b - 255 * std::clamp(b, 0.0, 1.0))});
+      }
+    }
+  }
+  return worst;
+}
+
+TEST_CASE("video samples become their nearest bytes of RGB, for every Y, U and V") {
+  CHECK(worst_yuv_distance(YuvCoding::bt601_limited, 0.299, 0.114, false) < 0.5004);
+  CHECK(worst_yuv_distance(YuvCoding::bt601_full, 0.299, 0.114, true) < 0.5004);
+  CHECK(worst_yuv_distance(YuvCoding::bt709_limited, 0.2126, 0.0722, false) < 0.5004);
+  CHECK(worst_yuv_distance(YuvCoding::bt709_full, 0.2126, 0.0722, true) < 0.5004);
+  const Rgb8 red =
+      rgb_from_yuv(yuv_to_rgb(YuvCoding::bt601_limited), 81, 90, 240);  // of the standard colour bars
+  CHECK(red.r == 254);
+  CHECK(red.g == 0);
+  CHECK(red.b == 0);
 }
 
 TEST_CASE("16-bit samples become their nearest 8-bit ones") {

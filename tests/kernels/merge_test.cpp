@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/color/yuv.h"
 #include "tests/kernels/support.h"
 
 namespace cuhue {
@@ -218,6 +219,39 @@ TEST_CASE("the thread count changes no byte of a merged picture") {
     }
     CHECK(out[0].bytes == out[1].bytes);
     CHECK(out[0].bytes == out[2].bytes);
+  }
+}
+
+TEST_CASE("an NV12 picture merges as the RGB picture that its pixels mean") {
+  for (const Case& c : {Case{301, 33, 16, 16, 1, 1}, Case{1, 1, 1, 1, 1, 1}, Case{3, 5, 7, 2, 1, 1}}) {
+    const Picture luma = random_picture(c, 51);
+    Case half = c;
+    half.w = (c.w + 1) / 2 * 2;
+    half.h = (c.h + 1) / 2;
+    const Picture chroma = random_picture(half, 52);
+    for (const YuvCoding coding : {YuvCoding::bt601_limited, YuvCoding::bt709_full}) {
+      Picture rgb = make_picture(c.w, c.h, 3, 1);
+      for (std::int64_t y = 0; y < c.h; ++y) {
+        for (std::int64_t x = 0; x < c.w; ++x) {
+          const Rgb8 pixel =
+              rgb_from_yuv(yuv_to_rgb(coding), luma.sample(x, y, 0), chroma.sample(x / 2 * 2, y / 2, 0),
+                           chroma.sample(x / 2 * 2 + 1, y / 2, 0));
+          std::uint8_t* to = rgb.bytes.data() + y * rgb.stride + 3 * x;
+          to[0] = static_cast<std::uint8_t>(pixel.r);
+          to[1] = static_cast<std::uint8_t>(pixel.g);
+          to[2] = static_cast<std::uint8_t>(pixel.b);
+        }
+      }
+      const auto ab = random_ab(c, 53);
+      Picture expected = make_picture(c.w, c.h, 4, 1), out = make_picture(c.w, c.h, 4, 1);
+      merge_cpu(params(c, rgb, expected, ab));
+      MergeParams p = params(c, luma, out, ab);
+      p.photo.chroma = chroma.bytes.data();
+      p.photo.chroma_stride = chroma.stride;
+      p.photo.coding = coding;
+      merge_cpu(p);
+      CHECK(out.bytes == expected.bytes);
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/color/yuv.h"
 #include "tests/kernels/support.h"
 
 namespace cuhue {
@@ -174,6 +175,43 @@ TEST_CASE("a grey picture, with alpha or without, is its replicated RGB picture"
     const PhotoRef two{grey_alpha.data(), s.w, s.h, static_cast<std::ptrdiff_t>(2 * s.w), 2, 1, 0, 0, 0, 1};
     CHECK(prepare(one, s.out_w, s.out_h, Luminance::cie_l) == expected);
     CHECK(prepare(two, s.out_w, s.out_h, Luminance::cie_l) == expected);
+  }
+}
+
+// An NV12 picture of noise, both planes padded, and what it means: each pixel converted by itself.
+struct VideoPicture {
+  VideoPicture(std::int64_t w, std::int64_t h, YuvCoding coding) {
+    const std::int64_t stride = w + 5, chroma_stride = (w + 1) / 2 * 2 + 3;
+    luma = golden_picture(stride, h);
+    chroma = golden_picture(chroma_stride, (h + 1) / 2 + 7);
+    ref = {luma.data(), w, h, static_cast<std::ptrdiff_t>(stride), 1};
+    ref.chroma = chroma.data();
+    ref.chroma_stride = static_cast<std::ptrdiff_t>(chroma_stride);
+    ref.coding = coding;
+    for (std::int64_t y = 0; y < h; ++y) {
+      for (std::int64_t x = 0; x < w; ++x) {
+        const std::uint8_t* uv = chroma.data() + y / 2 * chroma_stride + x / 2 * 2;
+        const Rgb8 c =
+            rgb_from_yuv(yuv_to_rgb(coding), luma[static_cast<std::size_t>(y * stride + x)], uv[0], uv[1]);
+        for (const std::int32_t v : {c.r, c.g, c.b}) rgb.push_back(static_cast<std::uint8_t>(v));
+      }
+    }
+  }
+  Bytes luma, chroma, rgb;
+  PhotoRef ref;
+};
+
+TEST_CASE("an NV12 picture is the RGB picture that its pixels mean") {
+  const Size sizes[] = {{1, 1, 5, 3},      {1, 7, 3, 4},     {3, 5, 3, 5},   {333, 21, 64, 40},
+                        {21, 333, 21, 40}, {64, 33, 31, 33}, {40, 9, 90, 9}, {5000, 3, 4, 5}};
+  for (const Size& s : sizes) {
+    CAPTURE(s.w);
+    for (const YuvCoding coding : {YuvCoding::bt601_full, YuvCoding::bt709_limited}) {
+      const VideoPicture picture(s.w, s.h, coding);
+      for (const Luminance luminance : {Luminance::cie_l, Luminance::rec709_luma})
+        CHECK(prepare(picture.ref, s.out_w, s.out_h, luminance) ==
+              prepare(rgb_ref(picture.rgb, s.w, s.h), s.out_w, s.out_h, luminance));
+    }
   }
 }
 

@@ -31,9 +31,11 @@ constexpr DeviceTensor dense_device_tensor(void* data, Dims dims, Element elemen
   return {data, dims, element, dims.c};
 }
 
-// True when `lanes` elements at a multiple of `lanes` channels may be accessed as one aligned vector.
+// True when `lanes` elements at a multiple of `lanes` channels may be accessed as aligned vectors of 16
+// bytes, or as one vector where they are fewer bytes.
 inline bool vectors_fit(const DeviceTensor& t, std::int64_t lanes) {
-  const auto bytes = static_cast<std::uintptr_t>(lanes * element_bytes(t.element));
+  const auto whole = static_cast<std::uintptr_t>(lanes * element_bytes(t.element));
+  const std::uintptr_t bytes = whole < 16 ? whole : 16;
   return t.dims.c % lanes == 0 && t.pitch % lanes == 0 &&
          reinterpret_cast<std::uintptr_t>(t.data) % bytes == 0;
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,7 +51,43 @@ ColorizeOptions to_options(const cuhue_colorize_options& o) {
   if (o.chroma > 0) c.chroma = o.chroma;
   if (o.temperature > 0) c.temperature = o.temperature;
   c.as_published = o.as_published != 0;
+  c.stream = static_cast<Stream>(o.stream);
   return c;
+}
+
+// Element `index` of the caller's array, whose structs may be of another version: their size is the first
+// one's.
+cuhue_pixels pixels_at(const cuhue_pixels* array, size_t index) {
+  const size_t size = array->struct_size;
+  require(size >= offsetof(cuhue_pixels, reserved), "struct_size of pixels is not sizeof the struct");
+  const auto* bytes = reinterpret_cast<const std::byte*>(array) + index * size;
+  const cuhue_pixels p = read_struct(reinterpret_cast<const cuhue_pixels*>(bytes));
+  return p;
+}
+
+bool on_device(const cuhue_pixels& p, const cuhue_colorizer& colorizer, size_t index) {
+  require(p.memory == CUHUE_MEMORY_HOST || p.memory == CUHUE_MEMORY_DEVICE,
+          "memory of pixels is not one of cuhue_memory_kind's values");
+  if (p.memory == CUHUE_MEMORY_HOST) return false;
+  if (!colorizer.on_gpu) {
+    throw Error(Status::usage, "photo " + std::to_string(index) +
+                                   ": its pixels are in device memory, but the engine's "
+                                   "device is " +
+                                   colorizer.device + "; give host memory, or make the engine on a GPU");
+  }
+  return true;
+}
+
+// The caller's photos as jobs, in place of the ones before.
+void set_jobs(cuhue_colorizer& colorizer, const cuhue_pixels* inputs, const cuhue_pixels* outputs,
+              size_t count) {
+  colorizer.jobs.clear();
+  for (size_t i = 0; i < count; ++i) {
+    const cuhue_pixels in = pixels_at(inputs, i), out = pixels_at(outputs, i);
+    colorizer.jobs.push_back(
+        {to_view(in), to_view(out), on_device(in, colorizer, i), on_device(out, colorizer, i)});
+    check_job(colorizer.jobs.back(), i);
+  }
 }
 
 }  // namespace
@@ -82,6 +119,8 @@ cuhue_status cuhue_colorizer_create(cuhue_engine* engine, const char* system, cu
     require(std::ranges::find(given, nullptr) == given.end(), "one of the weights is NULL");
     auto made = std::make_unique<cuhue_colorizer>();
     made->system = &system_for(system, given);
+    made->device = engine->device;
+    made->on_gpu = engine->on_gpu;
     std::vector<LoadedNetwork> loaded;
     for (const cuhue_weights* w : in_order(*made->system, given)) {
       made->weights.push_back(w->data);
@@ -103,7 +142,9 @@ const char* cuhue_colorizer_system(const cuhue_colorizer* colorizer) {
 
 cuhue_pixel_format cuhue_output_format(cuhue_pixel_format input) {
   switch (input) {
-    case CUHUE_GREY8: return CUHUE_RGB8;
+    case CUHUE_GREY8:
+    case CUHUE_NV12:
+    case CUHUE_NV12_BT601: return CUHUE_RGB8;
     case CUHUE_GREY_ALPHA8: return CUHUE_RGBA8;
     case CUHUE_GREY16: return CUHUE_RGB16;
     case CUHUE_GREY_ALPHA16: return CUHUE_RGBA16;
@@ -121,11 +162,9 @@ cuhue_status cuhue_colorize(cuhue_colorizer* colorizer, const cuhue_pixels* inpu
     require(count > 0, "there are no photos");
     const cuhue_colorize_options o = read_struct(options);
     const ColorizeOptions parsed = to_options(o);
-    colorizer->jobs.clear();
-    for (size_t i = 0; i < count; ++i) {
-      colorizer->jobs.push_back({to_view(inputs[i]), to_view(outputs[i])});
-      check_job(colorizer->jobs.back(), i);
-    }
+    require(colorizer->on_gpu || parsed.stream == nullptr,
+            "a stream was given, but the engine's device is the CPU; make the engine on a GPU");
+    set_jobs(*colorizer, inputs, outputs, count);
     Poll poll;
     if (o.progress != nullptr) {
       poll = [f = o.progress, user = o.progress_user](double fraction) { return f(user, fraction) != 0; };

@@ -2,10 +2,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/api/boundary.h"
 #include "runtime/api/handles.h"
@@ -33,26 +36,112 @@ std::string cpu_model() {
   return "CPU";
 }
 
-// Which device a name means. Only what is built in can be chosen.
-std::string chosen_device(const char* asked) {
+constexpr unsigned kCpuPrecisions = 1U << CUHUE_FP32;
+constexpr unsigned kGpuPrecisions = (1U << CUHUE_FP32) | (1U << CUHUE_TF32) | (1U << CUHUE_FP16);
+
+std::string gpu_name(std::size_t index) {
+  return "cuda:" + std::to_string(index);
+}
+
+// A device's name, understood. Nothing is looked for yet.
+struct DeviceChoice {
+  bool automatic = false, gpu = false;
+  std::optional<int> index;  // of the GPU; empty = the first that this build can use
+};
+
+DeviceChoice parse_device(const char* asked) {
   const std::string_view name = asked == nullptr ? "auto" : asked;
-  if (name == "auto" || name == "cpu" || name == "-1") return "cpu";
-  if (name == "cuda" || name.starts_with("cuda:")) {
-    throw Error(Status::device,
-                "device '" + std::string(name) +
-                    "': this build has no CUDA backend; use 'cpu', or build with CUHUE_CUDA=ON");
+  if (name == "auto") return {true, true, {}};
+  if (name == "cpu" || name == "-1") return {};
+  if (name == "cuda") return {false, true, {}};
+  constexpr std::string_view kPrefix = "cuda:";
+  int index = 0;
+  if (name.starts_with(kPrefix)) {
+    const std::string_view digits = name.substr(kPrefix.size());
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+    if (error == std::errc() && end == digits.data() + digits.size() && index >= 0)
+      return {false, true, index};
   }
   throw Error(Status::usage, "device '" + std::string(name) + "' is unknown; use auto, cpu, cuda or cuda:N");
 }
 
-void check_precision(cuhue_precision precision, const std::string& device) {
+// The first GPU that this build can use, or nothing and why.
+std::optional<int> first_usable(std::string& why) {
+  const std::vector<CudaDeviceInfo> gpus = cuda_devices(why);
+  for (std::size_t i = 0; i < gpus.size(); ++i) {
+    if (gpus[i].unusable.empty()) return static_cast<int>(i);
+    why += (why.empty() ? "" : "; ") + gpu_name(i) + ": " + gpus[i].unusable;
+  }
+  return {};
+}
+
+void check_precision(cuhue_precision precision, const std::string& device, unsigned supported) {
   static constexpr const char* kNames[] = {"fp32", "tf32", "fp16", "int8"};
   require(precision >= CUHUE_FP32 && precision <= CUHUE_INT8,
           "precision is not one of cuhue_precision's values");
-  if (precision != CUHUE_FP32) {
-    throw Error(Status::usage, std::string("precision ") + kNames[precision] + " is not supported on " +
-                                   device + "; use fp32");
-  }
+  if ((supported & (1U << precision)) != 0) return;
+  throw Error(Status::usage, std::string("precision ") + kNames[precision] + " is not supported on " +
+                                 device + "; use fp32" +
+                                 (supported == kGpuPrecisions ? ", tf32 or fp16" : ""));
+}
+
+void use_cpu(cuhue_engine& engine, const cuhue_engine_options& o) {
+  engine.device = "cpu";
+  check_precision(o.precision, engine.device, kCpuPrecisions);
+  engine.backend = make_cpu_backend();
+}
+
+void use_gpu(cuhue_engine& engine, const cuhue_engine_options& o, int index) {
+  engine.device = gpu_name(static_cast<std::size_t>(index));
+  check_precision(o.precision, engine.device, kGpuPrecisions);
+  CudaOptions c;
+  c.device = index;
+  c.precision = static_cast<Precision>(o.precision);
+  c.tune = o.tune != 0;
+  if (o.plan_cache != nullptr) c.plan_cache = o.plan_cache;
+  engine.backend = make_cuda_backend(c);
+  engine.on_gpu = true;
+}
+static_assert(static_cast<int>(Precision::fp32) == CUHUE_FP32 &&
+              static_cast<int>(Precision::tf32) == CUHUE_TF32 &&
+              static_cast<int>(Precision::fp16) == CUHUE_FP16);
+
+void choose_device(cuhue_engine& engine, const cuhue_engine_options& o) {
+  const DeviceChoice choice = parse_device(o.device);
+  if (!choice.gpu) return use_cpu(engine, o);
+  if (choice.index) return use_gpu(engine, o, *choice.index);
+  std::string why;
+  const std::optional<int> gpu = first_usable(why);
+  if (gpu) return use_gpu(engine, o, *gpu);
+  if (!choice.automatic) throw Error(Status::device, "device 'cuda': " + why);
+  engine.say(CUHUE_LOG_INFO, "device 'auto': the CPU: " + why);
+  use_cpu(engine, o);
+}
+
+template <std::size_t N>
+void set_text(char (&to)[N], const std::string& text) {
+  std::snprintf(to, N, "%s", text.c_str());
+}
+
+cuhue_device_info cpu_info() {
+  cuhue_device_info d{};
+  set_text(d.name, "cpu");
+  set_text(d.description, cpu_model());
+  d.memory_bytes = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+  d.threads = usable_cores();
+  d.precisions = kCpuPrecisions;
+  return d;
+}
+
+cuhue_device_info gpu_info(const CudaDeviceInfo& gpu, std::size_t index) {
+  cuhue_device_info d{};
+  set_text(d.name, gpu_name(index));
+  set_text(d.description, gpu.description);
+  d.memory_bytes = gpu.memory_bytes;
+  d.threads = gpu.multiprocessors;
+  d.precisions = gpu.unusable.empty() ? kGpuPrecisions : 0;
+  set_text(d.unusable, gpu.unusable);
+  return d;
 }
 
 }  // namespace
@@ -70,13 +159,11 @@ cuhue_status cuhue_engine_create(const cuhue_engine_options* options, cuhue_engi
     const cuhue_engine_options o = read_struct(options);
     require(o.threads >= 0 && o.threads <= kMaxThreads, "threads is not in 0..1024");
     auto made = std::make_unique<cuhue_engine>();
-    made->device = chosen_device(o.device);
-    check_precision(o.precision, made->device);
-    made->backend = make_cpu_backend();
     made->compile.threads = o.threads > 0 ? o.threads : usable_cores();
     made->log = o.log;
     made->log_user = o.log_user;
     if (o.log_level != 0) made->log_level = o.log_level;
+    choose_device(*made, o);
     made->say(CUHUE_LOG_DEBUG,
               "engine: " + made->device + ", " + std::to_string(made->compile.threads) + " threads");
     *engine = made.release();
@@ -94,19 +181,21 @@ int cuhue_engine_threads(const cuhue_engine* engine) {
 }
 
 size_t cuhue_device_count(void) {
-  return 1;
+  try {
+    std::string why;
+    return 1 + cuda_devices(why).size();
+  } catch (...) {  // no memory for the list
+    return 1;
+  }
 }
 
 cuhue_status cuhue_device(size_t index, cuhue_device_info* info, cuhue_error* error) {
   return guard(error, [&] {
-    require(index < cuhue_device_count(), "there is no device of this index");
-    cuhue_device_info d{};
-    std::snprintf(d.name, sizeof d.name, "cpu");
-    std::snprintf(d.description, sizeof d.description, "%s", cpu_model().c_str());
-    d.memory_bytes = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-    d.threads = usable_cores();
-    d.precisions = 1U << CUHUE_FP32;
-    write_struct(info, d);
+    if (index == 0) return write_struct(info, cpu_info());
+    std::string why;
+    const std::vector<CudaDeviceInfo> gpus = cuda_devices(why);
+    require(index <= gpus.size(), "there is no device of this index");
+    write_struct(info, gpu_info(gpus[index - 1], index - 1));
   });
 }
 

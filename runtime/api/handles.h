@@ -34,6 +34,7 @@ struct WeightData : std::enable_shared_from_this<WeightData> {
 };
 
 PixelView to_view(const cuhue_pixels& p);
+PixelView to_picture_view(const cuhue_pixels& p);  // refuses video and device memory
 cuhue_pixels to_pixels(const PixelView& v);
 const Network& network_named(const char* name);
 
@@ -41,7 +42,8 @@ const Network& network_named(const char* name);
 
 struct cuhue_engine {
   std::shared_ptr<cuhue::Backend> backend;
-  std::string device;
+  std::string device;  // "cpu", "cuda:0"
+  bool on_gpu = false;
   cuhue::CompileOptions compile;
   cuhue_log_fn log = nullptr;
   void* log_user = nullptr;
@@ -71,6 +73,8 @@ struct cuhue_image {
 
 struct cuhue_colorizer {
   const cuhue::System* system = nullptr;
+  std::string device;  // the engine's
+  bool on_gpu = false;
   std::vector<std::shared_ptr<cuhue::api::WeightData>> weights;
   std::unique_ptr<cuhue::Colorizer> colorizer;
   std::vector<cuhue::ColorizeJob> jobs;  // kept so that a second call allocates nothing

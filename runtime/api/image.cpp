@@ -21,12 +21,15 @@ namespace cuhue::api {
 static_assert(static_cast<int>(PixelFormat::grey8) == CUHUE_GREY8 &&
               static_cast<int>(PixelFormat::bgra8) == CUHUE_BGRA8 &&
               static_cast<int>(PixelFormat::grey16) == CUHUE_GREY16 &&
-              static_cast<int>(PixelFormat::rgba16) == CUHUE_RGBA16);
+              static_cast<int>(PixelFormat::rgba16) == CUHUE_RGBA16 &&
+              static_cast<int>(PixelFormat::nv12) == CUHUE_NV12 &&
+              static_cast<int>(PixelFormat::nv12_bt601) == CUHUE_NV12_BT601);
 
 namespace {
 
 PixelFormat to_format(cuhue_pixel_format f) {
-  const bool known = (f >= CUHUE_GREY8 && f <= CUHUE_BGRA8) || (f >= CUHUE_GREY16 && f <= CUHUE_RGBA16);
+  const bool known = (f >= CUHUE_GREY8 && f <= CUHUE_BGRA8) || (f >= CUHUE_GREY16 && f <= CUHUE_RGBA16) ||
+                     f == CUHUE_NV12 || f == CUHUE_NV12_BT601;
   require(known, "the pixel format is not one of cuhue_pixel_format's values");
   return static_cast<PixelFormat>(f);
 }
@@ -39,8 +42,16 @@ PixelView to_view(const cuhue_pixels& p) {
                                     << 30;  // products of two sides and a pixel's bytes stay in 64 bits
   require(p.width >= 0 && p.height >= 0 && p.width <= kMaxSide && p.height <= kMaxSide,
           "width or height is out of range");
-  const auto row = static_cast<std::ptrdiff_t>(p.width) * bytes_per_pixel(format);
-  return {static_cast<std::uint8_t*>(p.data), p.width, p.height, p.stride == 0 ? row : p.stride, format};
+  const std::ptrdiff_t stride = p.stride == 0 ? row_bytes(format, p.width) : p.stride;
+  return {static_cast<std::uint8_t*>(p.data), p.width, p.height, stride, format};
+}
+
+PixelView to_picture_view(const cuhue_pixels& p) {
+  const PixelView view = to_view(p);
+  require(!is_video(view.format), "video frames are inputs of cuhue_colorize only; give a picture's format");
+  require(p.memory == CUHUE_MEMORY_HOST,
+          "pixels in device memory are for cuhue_colorize only; copy them to host memory");
+  return view;
 }
 
 cuhue_pixels to_pixels(const PixelView& v) {
@@ -104,7 +115,11 @@ cuhue_status cuhue_image_create(int64_t width, int64_t height, cuhue_pixel_forma
   return guard(error, [&] {
     require(image != nullptr, "image is NULL");
     require(width > 0 && height > 0, "width and height must be at least 1");
-    const PixelView v = to_view({sizeof(cuhue_pixels), nullptr, width, height, 0, format});
+    cuhue_pixels wanted{};
+    wanted.width = width;
+    wanted.height = height;
+    wanted.format = format;
+    const PixelView v = to_picture_view(wanted);
     auto made = std::make_unique<cuhue_image>();
     made->image.width = width;
     made->image.height = height;
@@ -163,7 +178,7 @@ cuhue_status cuhue_compare(const cuhue_pixels* a, const cuhue_pixels* b, cuhue_m
                            cuhue_error* error) {
   return guard(error, [&] {
     require(a != nullptr && b != nullptr, "a or b is NULL");
-    const Metrics m = compare_pixels(to_view(read_struct(a)), to_view(read_struct(b)));
+    const Metrics m = compare_pixels(to_picture_view(read_struct(a)), to_picture_view(read_struct(b)));
     cuhue_metrics c{};
     c.psnr = m.psnr;
     c.ssim = m.ssim;

@@ -23,9 +23,9 @@ void check_view(const ConstPixelView& v, std::size_t index, const char* which) {
   if (v.data == nullptr || v.width <= 0 || v.height <= 0) {
     refuse(index, std::string(which) + " is empty; give pixels with a width and height of at least 1");
   }
-  if (v.stride < static_cast<std::ptrdiff_t>(v.width) * bytes_per_pixel(v.format)) {
+  if (v.stride < row_bytes(v.format, v.width)) {
     refuse(index, std::string(which) + " has a stride of " + std::to_string(v.stride) +
-                      " bytes, less than a row of " + std::to_string(v.width * bytes_per_pixel(v.format)));
+                      " bytes, less than a row of " + std::to_string(row_bytes(v.format, v.width)));
   }
 }
 
@@ -72,8 +72,8 @@ void check_job(const ColorizeJob& job, std::size_t index) {
                       ", the input " + std::to_string(job.in.width) + "x" + std::to_string(job.in.height) +
                       "; they must be equal");
   }
-  if (is_grey(job.out.format))
-    refuse(index, "the output format is grey; give an RGB, RGBA, BGR or BGRA format");
+  if (is_grey(job.out.format) || is_video(job.out.format))
+    refuse(index, "the output format is grey or video; give an RGB, RGBA, BGR or BGRA format");
   if (bytes_per_sample(job.in.format) != bytes_per_sample(job.out.format)) {
     refuse(index, "input and output differ in bits a sample; give the output the depth of the input");
   }

@@ -17,10 +17,16 @@ Ref photo_ref_of(const View& view) {
   ref.channels = channels(view.format);
   ref.bytes_per_sample = bytes_per_sample(view.format);
   const bool bgr = view.format == PixelFormat::bgr8 || view.format == PixelFormat::bgra8;
-  ref.red = is_grey(view.format) || !bgr ? 0 : 2;
-  ref.green = is_grey(view.format) ? 0 : 1;
-  ref.blue = is_grey(view.format) || bgr ? 0 : 2;
+  const bool one = ref.channels <= 2;  // grey, or a video's Y
+  ref.red = one || !bgr ? 0 : 2;
+  ref.green = one ? 0 : 1;
+  ref.blue = one || bgr ? 0 : 2;
   ref.alpha = has_alpha(view.format) ? ref.channels - 1 : -1;
+  if (is_video(view.format)) {
+    ref.chroma = view.data + view.stride * view.height;
+    ref.chroma_stride = view.stride;
+    ref.coding = view.format == PixelFormat::nv12 ? YuvCoding::bt709_limited : YuvCoding::bt601_limited;
+  }
   return ref;
 }
 

@@ -19,12 +19,21 @@ enum class PixelFormat : std::uint8_t {
   grey_alpha16,
   rgb16,
   rgba16,  // two bytes a sample
+  nv12 = 32,
+  nv12_bt601,  // 8-bit video: rows of Y, then rows of interleaved U and V for every second row
 };
 
+constexpr bool is_video(PixelFormat f) {
+  return f >= PixelFormat::nv12;
+}
+
+// Of video: of its Y plane.
 constexpr int channels(PixelFormat f) {
   switch (f) {
     case PixelFormat::grey8:
-    case PixelFormat::grey16: return 1;
+    case PixelFormat::grey16:
+    case PixelFormat::nv12:
+    case PixelFormat::nv12_bt601: return 1;
     case PixelFormat::grey_alpha8:
     case PixelFormat::grey_alpha16: return 2;
     case PixelFormat::rgb8:
@@ -34,19 +43,23 @@ constexpr int channels(PixelFormat f) {
   }
 }
 constexpr int bytes_per_sample(PixelFormat f) {
-  return f >= PixelFormat::grey16 ? 2 : 1;
+  return f >= PixelFormat::grey16 && !is_video(f) ? 2 : 1;
 }
 constexpr int bytes_per_pixel(PixelFormat f) {
   return channels(f) * bytes_per_sample(f);
+}
+// The least stride: a video's row of U and V has whole pairs.
+constexpr std::ptrdiff_t row_bytes(PixelFormat f, std::int64_t width) {
+  return static_cast<std::ptrdiff_t>(is_video(f) ? (width + 1) / 2 * 2 : width * bytes_per_pixel(f));
 }
 constexpr bool has_alpha(PixelFormat f) {
   return channels(f) == 2 || channels(f) == 4;
 }
 constexpr bool is_grey(PixelFormat f) {
-  return channels(f) <= 2;
+  return channels(f) <= 2 && !is_video(f);
 }
 
-// Not owned. Rows start `stride` bytes apart; stride >= width * bytes_per_pixel(format).
+// Not owned. Rows start `stride` bytes apart; stride >= row_bytes(format, width).
 struct PixelView {
   std::uint8_t* data = nullptr;
   std::int64_t width = 0, height = 0;

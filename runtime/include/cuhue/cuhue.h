@@ -86,12 +86,16 @@ typedef enum cuhue_precision { CUHUE_FP32 = 0, CUHUE_TF32, CUHUE_FP16, CUHUE_INT
 
 typedef struct cuhue_engine_options {
   size_t struct_size;
-  const char* device;        /* "auto" (default), "cpu", "cuda", "cuda:1" */
+  /* "auto" (default: the first GPU that this build can use, else the CPU), "cpu", "cuda", "cuda:1" */
+  const char* device;
   int threads;               /* CPU threads of one run; 0 = all cores this process may use */
   cuhue_precision precision; /* a device that lacks it answers CUHUE_USAGE */
   cuhue_log_fn log;          /* NULL = silent */
   void* log_user;
   cuhue_log_level log_level; /* messages up to this level; 0 = CUHUE_LOG_WARNING */
+  /* GPU: the file that keeps which convolution plans are fastest; NULL = one in the user's cache folder */
+  const char* plan_cache;
+  int tune; /* GPU: nonzero: plans that the file does not hold yet are timed when prepared, and kept in it */
 } cuhue_engine_options;
 
 typedef struct cuhue_engine cuhue_engine;
@@ -109,8 +113,10 @@ typedef struct cuhue_device_info {
   int64_t memory_bytes;  /* of the device */
   int threads;           /* CPU: cores this process may use; GPU: multiprocessors */
   unsigned precisions;   /* bit (1 << cuhue_precision) set when supported */
+  char unusable[256];    /* why this build cannot use it, and what to do; empty = it can */
 } cuhue_device_info;
 
+/* The CPU, then the GPUs that the driver shows. Looking for them starts CUDA. */
 CUHUE_API size_t cuhue_device_count(void);
 CUHUE_API cuhue_status cuhue_device(size_t index, cuhue_device_info* info, cuhue_error* error);
 
@@ -270,8 +276,18 @@ typedef enum cuhue_pixel_format {
   CUHUE_GREY16 = 16,
   CUHUE_GREY_ALPHA16,
   CUHUE_RGB16,
-  CUHUE_RGBA16
+  CUHUE_RGBA16,
+  /* 8-bit 4:2:0 video, limited range, only as an input of cuhue_colorize: `height` rows of Y, then, at data +
+   * stride * height and with the same stride, (height + 1) / 2 rows of interleaved U and V. */
+  CUHUE_NV12 = 32, /* BT.709 */
+  CUHUE_NV12_BT601
 } cuhue_pixel_format;
+
+/* Where pixels are. */
+typedef enum cuhue_memory_kind {
+  CUHUE_MEMORY_HOST = 0,
+  CUHUE_MEMORY_DEVICE /* of the engine's GPU: nothing is copied. Only cuhue_colorize takes it */
+} cuhue_memory_kind;
 
 typedef struct cuhue_pixels {
   size_t struct_size;
@@ -279,6 +295,8 @@ typedef struct cuhue_pixels {
   int64_t width, height;
   ptrdiff_t stride; /* bytes from row to row, >= width * bytes per pixel; 0 = tightly packed */
   cuhue_pixel_format format;
+  int reserved; /* 0 */
+  cuhue_memory_kind memory;
 } cuhue_pixels;
 
 typedef enum cuhue_file_format {
@@ -336,11 +354,17 @@ typedef struct cuhue_colorize_options {
   float chroma;      /* colours times this; 0 = 1, as published */
   float temperature; /* annealed mean (eccv16): 0 = 1, as published; below 1 more vivid */
   int as_published;  /* nonzero: the original's own arithmetic where it differs (rounding of bytes) */
-  cuhue_progress_fn progress; /* asked between layers */
+  cuhue_progress_fn progress; /* CPU: asked between layers; GPU: before the photos' one launch */
   void* progress_user;
+  /* GPU: a cudaStream_t (CUstream) of the engine's GPU, or NULL. The work runs in the stream's order: behind
+   * what the caller put on it before, ahead of what he puts on it after. When all pixels are in device memory
+   * the call returns before the work is done; they must stay until it is (cudaStreamSynchronize), and the
+   * colours are not checked for NaN. Otherwise, and without a stream, the work is done on return. */
+  void* stream;
 } cuhue_colorize_options;
 
-/* Seconds of one cuhue_colorize call. */
+/* Seconds of one cuhue_colorize call. On a GPU all is one launch, and its time is `network`; of work that is
+ * not waited for it is the time to start it. */
 typedef struct cuhue_timings {
   size_t struct_size;
   double compile; /* preparing the network for this batch size, the first time only */
@@ -356,11 +380,12 @@ CUHUE_API cuhue_status cuhue_colorizer_create(cuhue_engine* engine, const char* 
                                               cuhue_colorizer** colorizer, cuhue_error* error);
 CUHUE_API void cuhue_colorizer_free(cuhue_colorizer* colorizer);
 CUHUE_API const char* cuhue_colorizer_system(const cuhue_colorizer* colorizer);
-/* Which format a colour picture of `input` should have: RGB or RGBA of the same depth. */
+/* Which format a colour picture of `input` should have: RGB or RGBA of the same depth; of video RGB8. */
 CUHUE_API cuhue_pixel_format cuhue_output_format(cuhue_pixel_format input);
 /* Colours `count` photos in one network batch. Photos may differ in size and format; outputs[i] has the size
  * and depth of inputs[i] and an RGB, RGBA, BGR or BGRA format; it may be inputs[i] itself. Alpha is copied.
- * The second call with the same count and sizes allocates nothing. timings may be NULL. */
+ * The second call with the same count and sizes allocates nothing. timings may be NULL. All structs of
+ * an array have one struct_size. */
 CUHUE_API cuhue_status cuhue_colorize(cuhue_colorizer* colorizer, const cuhue_pixels* inputs,
                                       const cuhue_pixels* outputs, size_t count,
                                       const cuhue_colorize_options* options, cuhue_timings* timings,

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,8 +61,9 @@ ColorizeOptions to_options(const cuhue_colorize_options& o) {
 cuhue_pixels pixels_at(const cuhue_pixels* array, size_t index) {
   const size_t size = array->struct_size;
   require(size >= offsetof(cuhue_pixels, reserved), "struct_size of pixels is not sizeof the struct");
-  const auto* bytes = reinterpret_cast<const std::byte*>(array) + index * size;
-  const cuhue_pixels p = read_struct(reinterpret_cast<const cuhue_pixels*>(bytes));
+  cuhue_pixels p{};
+  std::memcpy(&p, reinterpret_cast<const std::byte*>(array) + index * size, std::min(size, sizeof p));
+  require(p.struct_size == size, "the pixels of one array differ in struct_size");
   return p;
 }
 
@@ -71,8 +73,7 @@ bool on_device(const cuhue_pixels& p, const cuhue_colorizer& colorizer, size_t i
   if (p.memory == CUHUE_MEMORY_HOST) return false;
   if (!colorizer.on_gpu) {
     throw Error(Status::usage, "photo " + std::to_string(index) +
-                                   ": its pixels are in device memory, but the engine's "
-                                   "device is " +
+                                   ": its pixels are in device memory, but the engine runs on " +
                                    colorizer.device + "; give host memory, or make the engine on a GPU");
   }
   return true;

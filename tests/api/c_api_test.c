@@ -1,6 +1,7 @@
 /* The C API from plain C: compiles as C99, and each group of functions does what its comment promises. */
 #include <cuhue/cuhue.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,7 @@ static void test_null_is_freed(void) {
 static void test_devices(void) {
   cuhue_error error = fresh_error();
   cuhue_device_info info;
+  size_t i;
   memset(&info, 0, sizeof info);
   info.struct_size = sizeof info;
   CHECK(cuhue_device_count() >= 1);
@@ -69,7 +71,53 @@ static void test_devices(void) {
   CHECK(strcmp(info.name, "cpu") == 0);
   CHECK(info.threads >= 1);
   CHECK((info.precisions & (1u << CUHUE_FP32)) != 0);
+  CHECK(info.unusable[0] == '\0');
+  for (i = 1; i < cuhue_device_count(); ++i) { /* GPUs, where there are any */
+    CHECK(cuhue_device(i, &info, &error) == CUHUE_OK);
+    CHECK(strncmp(info.name, "cuda:", 5) == 0 && info.memory_bytes > 0);
+    CHECK((info.precisions == 0) == (info.unusable[0] != '\0'));
+  }
   CHECK(failed_well(CUHUE_USAGE, cuhue_device(cuhue_device_count(), &info, &error), &error));
+}
+
+/* A GPU that nobody has: an error in every build, with and without CUDA. */
+static void test_missing_gpu(void) {
+  static const char* const malformed[] = {"cuda:", "cuda:x", "cuda:1x", "cuda:-1", "CUDA", "gpu", ""};
+  cuhue_error error = fresh_error();
+  cuhue_engine_options options;
+  cuhue_engine* engine = NULL;
+  size_t i;
+  memset(&options, 0, sizeof options);
+  options.struct_size = sizeof options;
+  options.device = "cuda:999";
+  options.precision = CUHUE_FP16;
+  CHECK(failed_well(CUHUE_DEVICE, cuhue_engine_create(&options, &engine, &error), &error));
+  CHECK(strstr(error.message, "'cuda:999'") != NULL);
+  options.precision = CUHUE_INT8; /* refused before any GPU is looked for */
+  CHECK(failed_well(CUHUE_USAGE, cuhue_engine_create(&options, &engine, &error), &error));
+  CHECK(strstr(error.message, "tf32 or fp16") != NULL);
+  for (i = 0; i < sizeof malformed / sizeof *malformed; ++i) {
+    options.device = malformed[i];
+    options.precision = CUHUE_FP32;
+    CHECK(failed_well(CUHUE_USAGE, cuhue_engine_create(&options, &engine, &error), &error));
+  }
+  CHECK(engine == NULL);
+}
+
+/* Options of a caller that was built before the newest fields: what lies behind his struct is not read. */
+static void test_older_options(void) {
+  cuhue_error error = fresh_error();
+  cuhue_engine_options options;
+  cuhue_engine* engine = NULL;
+  memset(&options, 0xAB, sizeof options);
+  options.struct_size = offsetof(cuhue_engine_options, plan_cache);
+  options.device = "cpu";
+  options.threads = 1;
+  options.precision = CUHUE_FP32;
+  options.log = NULL;
+  options.log_level = (cuhue_log_level)0;
+  CHECK(cuhue_engine_create(&options, &engine, &error) == CUHUE_OK);
+  cuhue_engine_free(engine);
 }
 
 static void test_engine_options(void) {
@@ -224,6 +272,128 @@ static void test_weights(cuhue_weights* weights) {
   CHECK(none == NULL);
 }
 
+enum { kFrameWidth = 37, kFrameHeight = 21 }; /* odd: the last column and row have chroma of their own */
+enum { kFrameStride = 48 };
+
+/* Studio-range grey as video and as RGB bytes: the same photo. */
+static void fill_frame(unsigned char* frame, unsigned char* rgb) {
+  int x, y;
+  memset(frame, 128, kFrameStride * (kFrameHeight + (kFrameHeight + 1) / 2));
+  for (y = 0; y < kFrameHeight; ++y) {
+    for (x = 0; x < kFrameWidth; ++x) {
+      const int luma = 16 + (x * 5 + y * 7) % 220;
+      const int grey = (int)((luma - 16) * 255.0 / 219.0 + 0.5);
+      frame[y * kFrameStride + x] = (unsigned char)luma;
+      memset(rgb + 3 * (y * kFrameWidth + x), grey, 3);
+    }
+  }
+}
+
+/* Video frames: as the same photo in RGB, in both codings where there is no colour; refused where they cannot
+ * be. */
+static void test_video(cuhue_engine* engine, cuhue_weights* weights) {
+  cuhue_error error = fresh_error();
+  cuhue_colorizer* colorizer = NULL;
+  cuhue_metrics metrics;
+  cuhue_image* image = NULL;
+  static unsigned char frame[kFrameStride * (kFrameHeight + (kFrameHeight + 1) / 2)];
+  static unsigned char rgb[kFrameWidth * kFrameHeight * 3], expected[sizeof rgb], got[sizeof rgb];
+  cuhue_pixels in = pixels_of(rgb, kFrameWidth, kFrameHeight, CUHUE_RGB8);
+  cuhue_pixels out = pixels_of(expected, kFrameWidth, kFrameHeight, CUHUE_RGB8);
+  cuhue_pixels video = pixels_of(frame, kFrameWidth, kFrameHeight, CUHUE_NV12);
+  memset(&metrics, 0, sizeof metrics);
+  metrics.struct_size = sizeof metrics;
+  fill_frame(frame, rgb);
+  video.stride = kFrameStride;
+  CHECK(cuhue_output_format(CUHUE_NV12) == CUHUE_RGB8 && cuhue_output_format(CUHUE_NV12_BT601) == CUHUE_RGB8);
+  CHECK(cuhue_colorizer_create(engine, "lite", &weights, 1, &colorizer, &error) == CUHUE_OK);
+  CHECK(cuhue_colorize(colorizer, &in, &out, 1, NULL, NULL, &error) == CUHUE_OK);
+  out.data = got;
+  CHECK(cuhue_colorize(colorizer, &video, &out, 1, NULL, NULL, &error) == CUHUE_OK);
+  CHECK(memcmp(expected, got, sizeof got) == 0);
+  memset(got, 0, sizeof got);
+  video.format = CUHUE_NV12_BT601;
+  CHECK(cuhue_colorize(colorizer, &video, &out, 1, NULL, NULL, &error) == CUHUE_OK);
+  CHECK(memcmp(expected, got, sizeof got) == 0);
+  /* Red chroma: another photo, and another one in the other coding. */
+  memset(frame + kFrameStride * kFrameHeight, 90, kFrameStride * ((kFrameHeight + 1) / 2));
+  CHECK(cuhue_colorize(colorizer, &video, &out, 1, NULL, NULL, &error) == CUHUE_OK);
+  CHECK(memcmp(expected, got, sizeof got) != 0);
+  memcpy(expected, got, sizeof got);
+  video.format = CUHUE_NV12;
+  CHECK(cuhue_colorize(colorizer, &video, &out, 1, NULL, NULL, &error) == CUHUE_OK);
+  CHECK(memcmp(expected, got, sizeof got) != 0);
+
+  video.stride = kFrameWidth; /* a row of 19 pairs needs 38 bytes */
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorize(colorizer, &video, &out, 1, NULL, NULL, &error), &error));
+  video.stride = kFrameStride;
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorize(colorizer, &in, &video, 1, NULL, NULL, &error), &error));
+  CHECK(failed_well(CUHUE_USAGE, cuhue_compare(&video, &out, &metrics, &error), &error));
+  CHECK(failed_well(CUHUE_USAGE, cuhue_image_create(8, 8, CUHUE_NV12, NULL, &image, &error), &error));
+  cuhue_colorizer_free(colorizer);
+}
+
+/* What only a GPU can take is refused by the CPU, by name. */
+static void test_device_memory_on_cpu(cuhue_engine* engine, cuhue_weights* weights) {
+  cuhue_error error = fresh_error();
+  cuhue_colorizer* colorizer = NULL;
+  cuhue_colorize_options options;
+  cuhue_metrics metrics;
+  unsigned char rgb[8 * 8 * 3] = {0};
+  cuhue_pixels host = pixels_of(rgb, 8, 8, CUHUE_RGB8), device = host;
+  memset(&options, 0, sizeof options);
+  options.struct_size = sizeof options;
+  memset(&metrics, 0, sizeof metrics);
+  metrics.struct_size = sizeof metrics;
+  device.memory = CUHUE_MEMORY_DEVICE;
+  CHECK(cuhue_colorizer_create(engine, NULL, &weights, 1, &colorizer, &error) == CUHUE_OK);
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorize(colorizer, &device, &host, 1, NULL, NULL, &error), &error));
+  CHECK(strstr(error.message, "device memory") != NULL && strstr(error.message, "cpu") != NULL);
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorize(colorizer, &host, &device, 1, NULL, NULL, &error), &error));
+  CHECK(failed_well(CUHUE_USAGE, cuhue_compare(&host, &device, &metrics, &error), &error));
+  device.memory = (cuhue_memory_kind)2;
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorize(colorizer, &device, &host, 1, NULL, NULL, &error), &error));
+  options.stream = rgb; /* any address */
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorize(colorizer, &host, &host, 1, &options, NULL, &error), &error));
+  CHECK(strstr(error.message, "stream") != NULL);
+  cuhue_colorizer_free(colorizer);
+}
+
+/* Arrays of an older caller's shorter structs: read one by one at his size, his padding unread. */
+static void test_older_pixels(cuhue_engine* engine, cuhue_weights* weights) {
+  enum { kOld = offsetof(cuhue_pixels, memory), kSide = 16 };
+  cuhue_error error = fresh_error();
+  cuhue_colorizer* colorizer = NULL;
+  static unsigned char grey[2][kSide * kSide], expected[2][kSide * kSide * 3], got[2][kSide * kSide * 3];
+  cuhue_pixels in[2], out[2];
+  union {
+    cuhue_pixels aligned[2];
+    unsigned char bytes[2 * sizeof(cuhue_pixels)];
+  } old_in, old_out;
+  int i;
+  for (i = 0; i < kSide * kSide; ++i) grey[0][i] = (unsigned char)i, grey[1][i] = (unsigned char)(255 - i);
+  for (i = 0; i < 2; ++i) {
+    in[i] = pixels_of(grey[i], kSide, kSide, CUHUE_GREY8);
+    out[i] = pixels_of(expected[i], kSide, kSide, CUHUE_RGB8);
+  }
+  CHECK(cuhue_colorizer_create(engine, NULL, &weights, 1, &colorizer, &error) == CUHUE_OK);
+  CHECK(cuhue_colorize(colorizer, in, out, 2, NULL, NULL, &error) == CUHUE_OK);
+  for (i = 0; i < 2; ++i) {
+    in[i].struct_size = out[i].struct_size = kOld;
+    in[i].reserved = out[i].reserved = -1; /* was padding */
+    out[i].data = got[i];
+    memcpy(old_in.bytes + i * kOld, &in[i], kOld);
+    memcpy(old_out.bytes + i * kOld, &out[i], kOld);
+  }
+  CHECK(cuhue_colorize(colorizer, old_in.aligned, old_out.aligned, 2, NULL, NULL, &error) == CUHUE_OK);
+  CHECK(memcmp(expected, got, sizeof got) == 0 && memcmp(got[0], got[1], sizeof got[0]) != 0);
+  out[0].struct_size = 0;
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorize(colorizer, in, out, 1, NULL, NULL, &error), &error));
+  in[1].struct_size = sizeof in[1]; /* two sizes in one array */
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorize(colorizer, in, out, 2, NULL, NULL, &error), &error));
+  cuhue_colorizer_free(colorizer);
+}
+
 /* A photo through memory: pixels, colours, PNG bytes and back. */
 static void test_pictures(cuhue_engine* engine, cuhue_weights* weights) {
   enum { kWidth = 40, kHeight = 30 };
@@ -295,9 +465,14 @@ int main(void) {
   cuhue_error error = fresh_error();
   cuhue_engine* engine = NULL;
   cuhue_weights* weights = NULL;
+  cuhue_engine* cpu = NULL;
+  cuhue_engine_options options;
+  memset(&options, 0, sizeof options);
   test_version_and_status();
   test_null_is_freed();
   test_devices();
+  test_missing_gpu();
+  test_older_options();
   test_engine_options();
   test_listings();
   if (cuhue_engine_create(NULL, &engine, &error) != CUHUE_OK ||
@@ -308,6 +483,16 @@ int main(void) {
   test_weights(weights);
   test_network(engine, weights);
   test_pictures(engine, weights);
+  options.struct_size = sizeof options;
+  options.device = "cpu";
+  if (cuhue_engine_create(&options, &cpu, &error) != CUHUE_OK) {
+    fprintf(stderr, "%s\n", error.message);
+    return 1;
+  }
+  test_video(cpu, weights);
+  test_older_pixels(cpu, weights);
+  test_device_memory_on_cpu(cpu, weights);
+  cuhue_engine_free(cpu);
   cuhue_weights_free(weights);
   cuhue_engine_free(engine);
   printf("%d failures\n", failures);

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "kernels/convolution/gemm.h"
-#include "kernels/convolution/store.cuh"
 #include "kernels/core/launch.cuh"
+#include "kernels/elementwise/epilogue.cuh"
 
 namespace cuhue {
 namespace {
@@ -45,7 +45,7 @@ void gemm(const ConvolutionDeviceParams& p, Stream stream) {
   GemmParams g;
   g.conv = p;
   g.splits = tiling.splits;
-  g.out_vectors = epilogue_vectors_fit(p.out, p.epilogue);
+  g.out_vectors = vectors_fit(p.out, 4);
   g.x_vectors = vectors_fit(p.x, 4);
   g.weight_vectors = s.in.c % 4 == 0;
   if (tiling.splits > 1) {

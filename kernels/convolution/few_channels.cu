@@ -17,7 +17,9 @@ struct FewTile {
   int channel_threads, pass_rows, passes;  // a pass: what all threads make at once
   int patch_h, patch_w;                    // input pixels under the tile
 
-  int rows() const { return pass_rows * passes; }
+  CUHUE_HD int rows() const { return pass_rows * passes; }
+  CUHUE_HD int staged_pitch() const { return 8 * channel_threads + kStagedPadding; }
+  CUHUE_HD int staged() const { return pass_rows * kWide * staged_pitch(); }  // floats
 };
 
 FewTile few_tile(const ConvolutionShape& s) {
@@ -37,7 +39,7 @@ std::int64_t weight_floats(const ConvolutionShape& s, const FewTile& t) {
   return s.kernel_h * s.kernel_w * s.in.c * 8 * t.channel_threads;
 }
 std::int64_t shared_bytes(const ConvolutionShape& s, const FewTile& t) {
-  return 4 * (weight_floats(s, t) + std::int64_t{t.patch_h} * t.patch_w * s.in.c);
+  return 4 * (t.staged() + weight_floats(s, t) + std::int64_t{t.patch_h} * t.patch_w * s.in.c);
 }
 
 struct FewParams {
@@ -86,10 +88,10 @@ __device__ void few_sums(const FewParams& p, const float* patch, const float* we
       for (int i = 0; i < c; ++i, weights += across) {
         const Float4 w[2] = {reinterpret_cast<const Float4*>(weights)[0],
                              reinterpret_cast<const Float4*>(weights)[1]};
-        CUHUE_UNROLL
+#pragma unroll
         for (int pixel = 0; pixel < 4; ++pixel) {
           const float x = at[pixel * s.stride * c + i];
-          CUHUE_UNROLL
+#pragma unroll
           for (int k = 0; k < 8; ++k)
             sums[pixel][k / 4].lane[k % 4] =
                 multiply_add(x, w[k / 4].lane[k % 4], sums[pixel][k / 4].lane[k % 4]);
@@ -98,37 +100,48 @@ __device__ void few_sums(const FewParams& p, const float* patch, const float* we
     }
 }
 
+// The sums of a pass, staged [pass_rows * 16, staged_pitch], to their places.
+__device__ void store_pass(const FewParams& p, const float* staged, int n, int first_y, int first_x,
+                           int first_channel) {
+  const int out_h = static_cast<int>(p.conv.out.dims.h), out_w = static_cast<int>(p.conv.out.dims.w),
+            channels = static_cast<int>(p.conv.out.dims.c), groups = 2 * p.tile.channel_threads;
+#pragma unroll 1
+  for (int i = static_cast<int>(threadIdx.x); i < p.tile.pass_rows * kWide * groups; i += kThreads) {
+    const int pixel = i / groups, y = first_y + pixel / kWide, x = first_x + pixel % kWide,
+              channel = i % groups * 4;
+    if (y >= out_h || x >= out_w || first_channel + channel >= channels) continue;
+    store_sums(p.conv, p.out_vectors, (n * out_h + y) * out_w + x, first_channel + channel,
+               *reinterpret_cast<const Float4*>(staged + pixel * p.tile.staged_pitch() + channel));
+  }
+}
+
 __global__ void __launch_bounds__(kThreads) few_channels_kernel(FewParams p) {
   const ConvolutionShape& s = p.conv.shape;
   const int thread = static_cast<int>(threadIdx.x), c = static_cast<int>(p.conv.x.dims.c),
-            out_h = static_cast<int>(p.conv.out.dims.h), out_w = static_cast<int>(p.conv.out.dims.w);
-  const int tile_rows = p.tile.pass_rows * p.tile.passes, down = (out_h + tile_rows - 1) / tile_rows;
+            out_h = static_cast<int>(p.conv.out.dims.h);
+  const int tile_rows = p.tile.rows(), down = (out_h + tile_rows - 1) / tile_rows;
   const int n = static_cast<int>(blockIdx.y) / down, first_x = static_cast<int>(blockIdx.x) * kWide,
             first_y = static_cast<int>(blockIdx.y) % down * tile_rows,
             first_channel = static_cast<int>(blockIdx.z) * 8 * p.tile.channel_threads;
-  float* weights = dynamic_shared<float>();
+  const int staged_pitch = p.tile.staged_pitch();
+  float* staged = dynamic_shared<float>();
+  float* weights = staged + p.tile.staged();
   float* patch = weights + s.kernel_h * s.kernel_w * c * 8 * p.tile.channel_threads;
   load_weights(p, weights, first_channel);
   load_patch(p, patch, n, first_y * s.stride - s.pad_top, first_x * s.stride - s.pad_left);
   __syncthreads();
-  const int of_channels = thread % p.tile.channel_threads * 8, of_pixel = thread / p.tile.channel_threads;
-  const int across = of_pixel % 4 * 4;
-  for (int pass = 0; pass < p.tile.passes; ++pass) {
-    const int row = pass * p.tile.pass_rows + of_pixel / 4, y = first_y + row;
-    if (y >= out_h) return;
+  const int of_channels = thread % p.tile.channel_threads * 8, of_pixel = thread / p.tile.channel_threads * 4;
+  for (int pass = 0; pass < p.tile.passes && first_y + pass * p.tile.pass_rows < out_h; ++pass) {
+    const int row = pass * p.tile.pass_rows + of_pixel / kWide, across = of_pixel % kWide;
     Float4 sums[4][2] = {};
     few_sums(p, patch + (row * p.tile.patch_w + across) * s.stride * c, weights + of_channels, sums);
-    CUHUE_UNROLL
-    for (int pixel = 0; pixel < 4; ++pixel) {
-      const int x = first_x + across + pixel;
-      if (x >= out_w) continue;
-      CUHUE_UNROLL
-      for (int half = 0; half < 2; ++half) {
-        const int channel = first_channel + of_channels + half * 4;
-        if (channel < p.conv.out.dims.c)
-          store_sums(p.conv, p.out_vectors, (n * out_h + y) * out_w + x, channel, sums[pixel][half]);
-      }
-    }
+#pragma unroll
+    for (int i = 0; i < 8; ++i)
+      *reinterpret_cast<Float4*>(staged + (of_pixel + i / 2) * staged_pitch + of_channels + i % 2 * 4) =
+          sums[i / 2][i % 2];
+    __syncthreads();
+    store_pass(p, staged, n, first_y + pass * p.tile.pass_rows, first_x, first_channel);
+    __syncthreads();
   }
 }
 
@@ -140,7 +153,7 @@ bool convolution_few_channels_fits(const ConvolutionShape& shape) {
 
 void convolution_few_channels(const ConvolutionDeviceParams& p, Stream stream) {
   const FewTile tile = few_tile(p.shape);
-  const FewParams params{p, tile, epilogue_vectors_fit(p.out, p.epilogue)};
+  const FewParams params{p, tile, vectors_fit(p.out, 4)};
   const dim3 grid(blocks_for(p.out.dims.w, kWide),
                   blocks_for(p.out.dims.h, tile.rows()) * static_cast<unsigned>(p.out.dims.n),
                   blocks_for(p.out.dims.c, 8 * tile.channel_threads));

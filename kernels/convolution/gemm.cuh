@@ -2,14 +2,8 @@
 #pragma once
 
 #include "kernels/convolution/gemm.h"
-#include "kernels/convolution/store.cuh"
 #include "kernels/core/vector.cuh"
-
-#if defined(CUHUE_HOST_EXECUTOR)
-#define CUHUE_UNROLL _Pragma("GCC unroll 16")
-#else
-#define CUHUE_UNROLL _Pragma("unroll")
-#endif
+#include "kernels/elementwise/epilogue.cuh"
 
 namespace cuhue {
 
@@ -31,7 +25,7 @@ __device__ inline void store_sums(const ConvolutionDeviceParams& p, bool vectors
   const int channels = static_cast<int>(p.out.dims.c);
   float v[4] = {sums.lane[0], sums.lane[1], sums.lane[2], sums.lane[3]};
   if (p.bias != nullptr) {
-    CUHUE_UNROLL
+#pragma unroll
     for (int i = 0; i < 4; ++i)
       if (channel + i < channels) v[i] += p.bias[channel + i];
   }
@@ -40,7 +34,7 @@ __device__ inline void store_sums(const ConvolutionDeviceParams& p, bool vectors
     store_lanes<4>(p.out, pixel, channel, v);
     return;
   }
-  CUHUE_UNROLL
+#pragma unroll
   for (int i = 0; i < 4; ++i) {
     if (channel + i >= channels) continue;
     float one[1] = {v[i]};
@@ -126,8 +120,8 @@ __device__ inline int weight_at(const GemmParams& g, const GemmRows& rows, int k
 }
 
 // Four sums of row m: through the epilogue, or to the partial sums of a split.
-__device__ inline void store_tile(const GemmParams& g, const GemmRows& rows, int split, int m, int channel,
-                                  const Float4& sums) {
+__device__ inline void store_row(const GemmParams& g, const GemmRows& rows, int split, int m, int channel,
+                                 const Float4& sums) {
   const int channels = static_cast<int>(g.conv.out.dims.c);
   if (m >= rows.pixels || channel >= channels) return;
   const int pixel = rows.output(m);
@@ -138,6 +132,21 @@ __device__ inline void store_tile(const GemmParams& g, const GemmRows& rows, int
   const int pitch = gemm_partial_pitch(channels),
             all = static_cast<int>(g.conv.out.dims.n) * rows.out_h * rows.out_w;
   *reinterpret_cast<Float4*>(g.partial + (split * all + pixel) * pitch + channel) = sums;
+}
+
+// A tile of sums waits in shared memory, [pixels, staged_pitch], so that neighbouring threads store
+// neighbouring channels and the epilogue's code stands once.
+constexpr int kStagedPadding = 4;
+template <int Pixels, int Channels, int Threads>
+__device__ void store_tile(const GemmParams& g, const GemmRows& rows, int split, int first_pixel,
+                           int first_channel, const float* staged) {
+  constexpr int kAcross = Channels / 4;
+#pragma unroll 1
+  for (int i = static_cast<int>(threadIdx.x); i < Pixels * kAcross; i += Threads) {
+    const int row = i / kAcross, channel = i % kAcross * 4;
+    store_row(g, rows, split, first_pixel + row, first_channel + channel,
+              *reinterpret_cast<const Float4*>(staged + row * (Channels + kStagedPadding) + channel));
+  }
 }
 
 }  // namespace cuhue

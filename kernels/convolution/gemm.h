@@ -4,6 +4,7 @@
 
 #include "kernels/convolution/axis.h"
 #include "kernels/convolution/convolution.h"
+#include "kernels/core/hd.h"
 
 namespace cuhue {
 
@@ -31,7 +32,7 @@ struct GemmParams {
 };
 
 // Channels between pixels of the partial sums.
-constexpr int gemm_partial_pitch(int channels) {
+CUHUE_HD constexpr int gemm_partial_pitch(int channels) {
   return (channels + 3) / 4 * 4;
 }
 

@@ -1,5 +1,7 @@
 // The matrix product on the plain cores: any channels, any alignment. Bound by multiply-adds where there are
 // many tiles, by latency where there are few (batch 1 at low resolution: splits).
+#include <algorithm>
+
 #include "kernels/convolution/gemm.cuh"
 
 namespace cuhue {
@@ -17,6 +19,8 @@ struct Tile {
   // Rows of the transposed tiles in shared memory, in floats; the padding spreads the banks.
   static constexpr int kPixelPitch = Pixels + 4, kChannelPitch = Channels + 4;
   static constexpr int kStage = kDepth * (kPixelPitch + kChannelPitch);
+  static constexpr int kStagedPitch = Channels + kStagedPadding;
+  static constexpr int kShared = std::max(2 * kStage, Pixels* kStagedPitch);  // floats
   static constexpr int kPixelLoads = (Pixels * kGroups + kThreads - 1) / kThreads,
                        kChannelLoads = (Channels * kGroups + kThreads - 1) / kThreads;
 
@@ -34,11 +38,11 @@ __device__ Float4 load_channels(const void* data, Element element, bool vectors,
   } else if (element == Element::f16 && vectors) {
     if (left > 0) {
       const auto h = *reinterpret_cast<const Vector<__half, 4>*>(static_cast<const __half*>(data) + at);
-      CUHUE_UNROLL
+#pragma unroll
       for (int i = 0; i < 4; ++i) v.lane[i] = to_float(h.lane[i]);
     }
   } else {
-    CUHUE_UNROLL
+#pragma unroll
     for (int i = 0; i < 4; ++i) {
       if (i >= left) continue;
       v.lane[i] = element == Element::f32 ? static_cast<const float*>(data)[at + i]
@@ -62,21 +66,23 @@ struct Loader {
         rows(rows),
         first_channel(first_channel),
         weight_element(g.conv.math == ConvolutionMath::fp16 ? Element::f16 : Element::f32) {
-    CUHUE_UNROLL
+#pragma unroll
     for (int i = 0; i < T::kPixelLoads; ++i) starts[i] = rows.start(first_pixel + place(i) / kGroups);
   }
   // Neighbouring threads take neighbouring channels, then pixels.
-  static __device__ int place(int i) { return static_cast<int>(threadIdx.x) + i * T::kThreads; }
+  static __device__ int place(int i) {
+    return static_cast<int>(threadIdx.x) + i * T::kThreads;
+  }
 
   __device__ void load(const GemmSteps<kDepth>& at) {
     const int pitch = static_cast<int>(g.conv.x.pitch), out_channels = static_cast<int>(g.conv.out.dims.c);
-    CUHUE_UNROLL
+#pragma unroll
     for (int i = 0; i < T::kPixelLoads; ++i) {
       const int c = at.channel + place(i) % kGroups * 4, pixel = rows.input(starts[i], at.tap_y, at.tap_x);
       pixels[i] = load_channels<Plain>(g.conv.x.data, g.conv.x.element, g.x_vectors, pixel * pitch + c,
                                        pixel < 0 ? 0 : rows.channels - c);
     }
-    CUHUE_UNROLL
+#pragma unroll
     for (int i = 0; i < T::kChannelLoads; ++i) {
       const int k = first_channel + place(i) / kGroups, c = at.channel + place(i) % kGroups * 4;
       const bool inside = k < out_channels && place(i) < T::kChannels * kGroups;
@@ -87,18 +93,18 @@ struct Loader {
   }
 
   __device__ void store(float* stage) const {
-    CUHUE_UNROLL
+#pragma unroll
     for (int i = 0; i < T::kPixelLoads; ++i) {
       if (place(i) >= T::kPixels * kGroups) continue;
-      CUHUE_UNROLL
+#pragma unroll
       for (int j = 0; j < 4; ++j)
         stage[(place(i) % kGroups * 4 + j) * T::kPixelPitch + place(i) / kGroups] = pixels[i].lane[j];
     }
     float* right = stage + kDepth * T::kPixelPitch;
-    CUHUE_UNROLL
+#pragma unroll
     for (int i = 0; i < T::kChannelLoads; ++i) {
       if (place(i) >= T::kChannels * kGroups) continue;
-      CUHUE_UNROLL
+#pragma unroll
       for (int j = 0; j < 4; ++j)
         right[(place(i) % kGroups * 4 + j) * T::kChannelPitch + place(i) / kGroups] = channels[i].lane[j];
     }
@@ -109,16 +115,17 @@ template <class T>
 __device__ void multiply(const float* stage, int thread, Float4 (&sums)[T::kRows]) {
   using Group = Vector<float, T::kGroup>;
   const float* right = stage + kDepth * T::kPixelPitch + thread % T::kAcross * 4;
-  CUHUE_UNROLL
+#pragma unroll
   for (int k = 0; k < kDepth; ++k) {
     const Float4 b = *reinterpret_cast<const Float4*>(right + k * T::kChannelPitch);
-    CUHUE_UNROLL
+#pragma unroll
     for (int i = 0; i < T::kRows; i += T::kGroup) {
       const Group a = *reinterpret_cast<const Group*>(stage + k * T::kPixelPitch + T::row(thread, i));
-      CUHUE_UNROLL
-      for (int r = 0; r < T::kGroup; ++r) CUHUE_UNROLL
-      for (int j = 0; j < 4; ++j)
-        sums[i + r].lane[j] = multiply_add(a.lane[r], b.lane[j], sums[i + r].lane[j]);
+#pragma unroll
+      for (int r = 0; r < T::kGroup; ++r)
+#pragma unroll
+        for (int j = 0; j < 4; ++j)
+          sums[i + r].lane[j] = multiply_add(a.lane[r], b.lane[j], sums[i + r].lane[j]);
     }
   }
 }
@@ -148,10 +155,12 @@ __global__ void __launch_bounds__(T::kThreads) gemm_fp32_kernel(GemmParams g) {
     if (!at.done()) loader.store(stages + (stage ^ 1) * T::kStage);
     __syncthreads();
   }
-  CUHUE_UNROLL
+#pragma unroll
   for (int i = 0; i < T::kRows; ++i)
-    store_tile(g, rows, split, first_pixel + T::row(thread, i), first_channel + thread % T::kAcross * 4,
-               sums[i]);
+    *reinterpret_cast<Float4*>(stages + T::row(thread, i) * T::kStagedPitch + thread % T::kAcross * 4) =
+        sums[i];
+  __syncthreads();
+  store_tile<T::kPixels, T::kChannels, T::kThreads>(g, rows, split, first_pixel, first_channel, stages);
 }
 
 template <class T>
@@ -165,7 +174,7 @@ void launch_tile(const GemmParams& g, int phases, Stream stream) {
                   blocks_for(g.conv.out.dims.c, T::kChannels), static_cast<unsigned>(phases * g.splits));
   const bool plain = g.conv.x.element == Element::f32 && g.conv.math != ConvolutionMath::fp16 &&
                      g.x_vectors && g.weight_vectors;
-  const LaunchShape shape{grid, T::kThreads, 2 * T::kStage * sizeof(float)};
+  const LaunchShape shape{grid, T::kThreads, T::kShared * sizeof(float)};
   launch(plain ? gemm_fp32_kernel<T, true> : gemm_fp32_kernel<T, false>, shape, stream, g);
 }
 

@@ -12,7 +12,7 @@ __global__ void reduce_kernel(GemmParams g, int pixels, int groups) {
   Float4 sums = *from;
   for (int split = 1; split < g.splits; ++split) {
     from += pixels * groups;
-    CUHUE_UNROLL
+#pragma unroll
     for (int j = 0; j < 4; ++j) sums.lane[j] += from->lane[j];
   }
   store_sums(g.conv, g.out_vectors, i / groups, i % groups * 4, sums);

@@ -30,6 +30,7 @@ struct PhotoRefOf {
   YuvCoding coding = YuvCoding::bt709_limited;
 
   constexpr bool nv12() const { return chroma != nullptr; }
+  friend bool operator==(const PhotoRefOf&, const PhotoRefOf&) = default;  // the same place and layout
 };
 using PhotoRef = PhotoRefOf<const std::uint8_t>;
 using MutablePhotoRef = PhotoRefOf<std::uint8_t>;

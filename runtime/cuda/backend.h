@@ -3,7 +3,9 @@
 
 #include <memory>
 
+#include "runtime/cuda/choices.h"
 #include "runtime/cuda/convolution_library.h"
+#include "runtime/cuda/dense_library.h"
 #include "runtime/cuda/device.h"
 #include "runtime/graph/backend.h"
 
@@ -11,7 +13,9 @@ namespace cuhue::cuda {
 
 struct BackendParts {
   std::shared_ptr<Device> device;
-  std::shared_ptr<ConvolutionLibrary> library;  // nullptr = our own kernels serve everything
+  std::shared_ptr<ConvolutionLibrary> library = nullptr;  // nullptr = our own kernels serve every layer
+  std::shared_ptr<DenseLibrary> dense = nullptr;          // likewise matrix products
+  ChooseConvolution choose = {};                          // measured choices; empty = by rule
   Precision precision = Precision::fp32;
 };
 

@@ -51,6 +51,7 @@ struct PhotoJob {
   MutablePhotoRef out;  // size and sample size of in; may be in itself
   // Addresses are the program's device's: nothing is copied. Never on the CPU.
   bool in_on_device = false, out_on_device = false;
+  friend bool operator==(const PhotoJob&, const PhotoJob&) = default;
 };
 
 struct PhotoOptions {
@@ -118,12 +119,13 @@ struct CudaDeviceInfo {
   std::string description;  // model, compute capability, driver
   std::int64_t memory_bytes = 0;
   int multiprocessors = 0;
-  std::string unusable;  // why this build cannot use it; empty = it can
+  std::string unusable;  // why this build cannot use it, and what to do; empty = it can
 };
 
-// Empty when there is no driver or no GPU: then `why` says which, and what to do.
+// Empty when there is no driver or no GPU: then `why` says which, and what to do ("...; install one").
 std::vector<CudaDeviceInfo> cuda_devices(std::string& why);
 // Error(Status::device) without a driver, without such a device, for one this build has no code for.
+inline constexpr const char* kUseCpu = ", or use device 'cpu'";  // ends the message of a missing GPU
 std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options);
 
 }  // namespace cuhue

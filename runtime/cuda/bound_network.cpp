@@ -1,0 +1,137 @@
+#include "runtime/cuda/bound_network.h"
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "weights/status.h"
+
+namespace cuhue::cuda {
+namespace {
+
+constexpr std::int64_t kAlignment = 256;  // what libraries ask of their workspaces
+
+std::int64_t aligned(std::int64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+std::int64_t bytes_of(const Port& port) {
+  return port.dims.count() * element_bytes(Element::f32);
+}
+
+// Sizes in multiples of the alignment make offsets of the same.
+MemoryPlan planned(std::vector<BufferLife> buffers) {
+  for (BufferLife& b : buffers) b.bytes = aligned(b.bytes);
+  return plan_memory(buffers);
+}
+
+std::size_t index_of(const std::vector<Port>& ports, std::string_view name, const char* what) {
+  std::string known;
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    if (ports[i].name == name) return i;
+  }
+  for (const Port& port : ports) known += (known.empty() ? "" : ", ") + port.name;
+  throw Error(Status::usage, std::string("no ") + what + " named " + std::string(name) +
+                                 " in this network: it has " + known);
+}
+
+}  // namespace
+
+BoundNetwork::BoundNetwork(NetworkParts parts, Lowered lowered)
+    : parts_(std::move(parts)),
+      lowered_(std::move(lowered)),
+      plan_(planned(lowered_.buffers)),
+      arena_(parts_.device, plan_.arena_bytes, "the arena of this network and size"),
+      stream_(parts_.device),
+      latest_(parts_.device->create_event()) {
+  const Addresses at(arena_.data(), plan_.offsets);
+  // Libraries prepare their plans here, and launch kernels to do so.
+  parts_.device->launch([&] {
+    for (PlannedStep& step : lowered_.steps) step.step->bind(at);
+  });
+}
+
+BoundNetwork::~BoundNetwork() {
+  try {
+    wait();
+  } catch (const std::exception&) {  // the device is beyond running anything
+  }
+}
+
+std::size_t BoundNetwork::input(std::string_view name) const {
+  return index_of(lowered_.inputs, name, "input");
+}
+std::size_t BoundNetwork::output(std::string_view name) const {
+  return index_of(lowered_.outputs, name, "output");
+}
+
+float* BoundNetwork::planes(const Port& port) const {
+  return reinterpret_cast<float*>(Addresses(arena_.data(), plan_.offsets).bytes(port.buffer));
+}
+
+DeviceTensor BoundNetwork::tensor(const Place& place) const {
+  return Addresses(arena_.data(), plan_.offsets).tensor(place);
+}
+
+void BoundNetwork::make_staging() {
+  if (staging_.data() != nullptr) return;
+  std::int64_t bytes = 0;
+  const auto place = [&bytes](const std::vector<Port>& ports, std::vector<std::int64_t>& offsets) {
+    offsets.clear();
+    for (const Port& port : ports) {
+      offsets.push_back(bytes);
+      bytes += aligned(bytes_of(port));
+    }
+  };
+  place(lowered_.inputs, input_offsets_);
+  place(lowered_.outputs, output_offsets_);
+  staging_ = PinnedMemory(parts_.device, bytes, "staging of a network's inputs and outputs");
+}
+
+TensorRef BoundNetwork::staged_input(std::size_t index) {
+  make_staging();
+  return dense_tensor(reinterpret_cast<float*>(staging_.data() + input_offsets_[index]),
+                      lowered_.inputs[index].dims);
+}
+
+TensorRef BoundNetwork::staged_output(std::size_t index) {
+  make_staging();
+  return dense_tensor(reinterpret_cast<float*>(staging_.data() + output_offsets_[index]),
+                      lowered_.outputs[index].dims);
+}
+
+void BoundNetwork::run_steps(std::size_t end, Stream stream) const {
+  for (std::size_t i = 0; i < end; ++i) lowered_.steps[i].step->run(stream);
+}
+
+void BoundNetwork::upload_inputs(Stream stream, const Port* without) const {
+  if (staging_.data() == nullptr) return;
+  for (std::size_t i = 0; i < lowered_.inputs.size(); ++i) {
+    const Port& port = lowered_.inputs[i];
+    if (&port == without) continue;
+    parts_.device->copy(planes(port), staging_.data() + input_offsets_[i], bytes_of(port), stream);
+  }
+}
+
+void BoundNetwork::download_outputs(Stream stream) const {
+  for (std::size_t i = 0; i < lowered_.outputs.size(); ++i) {
+    const Port& port = lowered_.outputs[i];
+    parts_.device->copy(staging_.data() + output_offsets_[i], planes(port), bytes_of(port), stream);
+  }
+}
+
+// What came onto the stream before the failure still uses the arena.
+void BoundNetwork::mark_failed(Stream stream) noexcept {
+  try {
+    latest_->record(stream);
+  } catch (const std::exception&) {  // the next call fails with the device
+  }
+}
+
+void BoundNetwork::wait() {
+  if (!pending_) return;
+  latest_->synchronize();
+  pending_ = false;
+}
+
+}  // namespace cuhue::cuda

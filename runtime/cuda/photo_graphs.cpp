@@ -1,0 +1,384 @@
+#include "runtime/cuda/photo_graphs.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "kernels/core/parallel.h"
+#include "kernels/merge/merge.h"
+#include "kernels/pack/pack.h"
+#include "kernels/prepare/prepare.h"
+#include "runtime/stopwatch.h"
+#include "weights/status.h"
+
+namespace cuhue::cuda {
+namespace {
+
+constexpr std::size_t kGraphs = 8;
+constexpr std::int64_t kAlignment = 256;                // of photos and scratch
+constexpr std::int64_t kRowAlignment = 64;              // of rows in pinned memory
+constexpr std::int64_t kGrain = std::int64_t{1} << 20;  // bytes that a thread is worth
+
+std::int64_t aligned(std::int64_t bytes, std::int64_t to) {
+  return (bytes + to - 1) / to * to;
+}
+
+// Bytes of a row, and of a row of NV12's chroma, without what lies between rows.
+template <class Byte>
+std::int64_t row_bytes(const PhotoRefOf<Byte>& p) {
+  return p.width * p.channels * p.bytes_per_sample;
+}
+template <class Byte>
+std::int64_t chroma_row_bytes(const PhotoRefOf<Byte>& p) {
+  return p.nv12() ? (p.width + 1) / 2 * 2 : 0;
+}
+template <class Byte>
+std::int64_t chroma_rows(const PhotoRefOf<Byte>& p) {
+  return p.nv12() ? (p.height + 1) / 2 : 0;
+}
+
+// The photo as it lies in pinned memory, at offset 0.
+template <class Byte>
+PhotoRefOf<Byte> packed_rows(PhotoRefOf<Byte> p) {
+  p.stride = aligned(std::max(row_bytes(p), chroma_row_bytes(p)), kRowAlignment);
+  p.data = nullptr;
+  if (p.nv12()) {
+    p.chroma_stride = p.stride;
+    p.chroma = reinterpret_cast<Byte*>(static_cast<std::uintptr_t>(p.stride * p.height));
+  }
+  return p;
+}
+template <class Byte>
+std::int64_t packed_bytes(const PhotoRefOf<Byte>& packed) {
+  return aligned(packed.stride * (packed.height + chroma_rows(packed)), kAlignment);
+}
+
+// A packed photo whose memory begins at `base`.
+template <class Byte>
+PhotoRefOf<Byte> based(PhotoRefOf<Byte> packed, std::byte* base) {
+  auto* at = reinterpret_cast<Byte*>(base);
+  packed.data = at + reinterpret_cast<std::uintptr_t>(packed.data);
+  if (packed.nv12()) packed.chroma = at + reinterpret_cast<std::uintptr_t>(packed.chroma);
+  return packed;
+}
+
+void copy_rows(void* to, std::ptrdiff_t to_stride, const void* from, std::ptrdiff_t from_stride,
+               std::int64_t bytes, std::int64_t rows) {
+  parallel_for(rows, kGrain / std::max<std::int64_t>(bytes, 1) + 1,
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t row = begin; row < end; ++row) {
+                   std::memcpy(static_cast<std::byte*>(to) + row * to_stride,
+                               static_cast<const std::byte*>(from) + row * from_stride,
+                               static_cast<std::size_t>(bytes));
+                 }
+               });
+}
+
+bool through_pinned(const PhotoJob& job) {
+  return !job.in_on_device || !job.out_on_device;
+}
+
+// The result may take the photo's place.
+bool in_place(const PhotoJob& packed) {
+  const PhotoRef& in = packed.in;
+  const MutablePhotoRef& out = packed.out;
+  return !packed.in_on_device && !packed.out_on_device && !in.nv12() && in.channels == out.channels &&
+         in.bytes_per_sample == out.bytes_per_sample && in.red == out.red && in.green == out.green &&
+         in.blue == out.blue && in.alpha == out.alpha;
+}
+
+}  // namespace
+
+void ask(const Poll& poll, double fraction) {
+  if (poll && poll(fraction)) throw Error(Status::cancelled, "cancelled");
+}
+
+// Coefficients of the preparation for one size of photo.
+struct PhotoGraphs::Tables {
+  std::int64_t h = 0, w = 0;
+  Dims input;
+  Memory memory;
+};
+
+struct PhotoGraphs::Image {
+  PhotoRef in;  // as kernels see it
+  MutablePhotoRef out;
+  std::byte *pinned_in = nullptr, *pinned_out = nullptr;  // nullptr = the photo is on the device
+  std::int64_t in_offset = 0, out_offset = 0;             // of the two in pinned memory
+  std::shared_ptr<const Tables> tables;
+};
+
+struct PhotoGraphs::Graph {
+  Kind kind;
+  std::vector<Image> images;
+  std::byte* scratch = nullptr;
+  std::int64_t in_bytes = 0;  // photos in pinned memory, from its start
+  Memory map;                 // of an output that only exists as planes: channels last
+  std::unique_ptr<Recording> recording;
+};
+
+PhotoGraphs::PhotoGraphs(BoundNetwork& network)
+    : network_(network),
+      not_finite_(network.shared_device(), sizeof(int), "a flag for colours that are not finite") {
+  std::memset(not_finite_.data(), 0, sizeof(int));
+}
+
+PhotoGraphs::~PhotoGraphs() {
+  try {
+    network_.wait();
+  } catch (const std::exception&) {  // the device is beyond running anything
+  }
+}
+
+std::int64_t PhotoGraphs::bytes() const {
+  std::int64_t bytes = device_memory_.bytes();
+  for (const auto& graph : graphs_) bytes += graph->map.bytes();
+  return bytes;
+}
+
+void PhotoGraphs::describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs,
+                           const PhotoOptions& options) {
+  asked_.input = network_.input(ends.input);
+  asked_.output = network_.output(ends.output);
+  asked_.luminance = ends.luminance;
+  asked_.chroma = options.chroma;
+  asked_.rounding = options.rounding;
+  const Dims in = network_.lowered().inputs[asked_.input].dims;
+  const Dims out = network_.lowered().outputs[asked_.output].dims;
+  if (in.c != 1 || out.c != 2 || static_cast<std::int64_t>(jobs.size()) > in.n) {
+    throw Error(Status::usage,
+                "photos need a network of one luminance plane in and two colour planes out, "
+                "compiled for as many images: '" +
+                    std::string(ends.input) + "' and '" + std::string(ends.output) + "' are not such ends");
+  }
+  asked_.jobs.assign(jobs.begin(), jobs.end());
+  for (PhotoJob& job : asked_.jobs) {
+    if (!job.in_on_device) job.in = packed_rows(job.in);
+    if (!job.out_on_device) job.out = packed_rows(job.out);
+  }
+}
+
+PhotoGraphs::Graph* PhotoGraphs::find() {
+  const auto found =
+      std::ranges::find_if(graphs_, [this](const auto& graph) { return graph->kind == asked_; });
+  if (found == graphs_.end()) return nullptr;
+  std::rotate(graphs_.begin(), found, found + 1);
+  return graphs_.front().get();
+}
+
+std::shared_ptr<const PhotoGraphs::Tables> PhotoGraphs::tables_for(const PhotoRef& photo, const Dims& input) {
+  for (const auto& graph : graphs_) {
+    for (const Image& image : graph->images) {
+      const auto& t = image.tables;
+      if (t && t->h == photo.height && t->w == photo.width && t->input == input) return t;
+    }
+  }
+  const auto bytes =
+      static_cast<std::int64_t>(prepare_table_bytes(photo.height, photo.width, input.h, input.w));
+  if (bytes == 0) return nullptr;
+  const std::shared_ptr<Device>& device = network_.shared_device();
+  auto tables = std::make_shared<Tables>();
+  tables->h = photo.height;
+  tables->w = photo.width;
+  tables->input = input;
+  tables->memory = Memory(device, bytes, "tables of a photo's size");
+  const PinnedMemory filled(device, bytes, "tables of a photo's size");
+  fill_prepare_tables(photo.height, photo.width, input.h, input.w, filled.data());
+  device->copy(tables->memory.data(), filled.data(), bytes, network_.own_stream());
+  device->synchronize(network_.own_stream());
+  return tables;
+}
+
+// Graphs hold addresses in what grows.
+void PhotoGraphs::reserve(std::int64_t device_bytes, std::int64_t pinned_bytes) {
+  if (device_bytes <= device_memory_.bytes() && pinned_bytes <= pinned_.bytes()) return;
+  network_.wait();
+  graphs_.clear();
+  const std::shared_ptr<Device>& device = network_.shared_device();
+  if (device_bytes > device_memory_.bytes()) {
+    device_memory_ = Memory();  // before the larger one: both are the peak of memory
+    device_memory_ = Memory(device, device_bytes, "the photos of a call");
+  }
+  if (pinned_bytes > pinned_.bytes()) {
+    pinned_ = PinnedMemory();
+    pinned_ = PinnedMemory(device, pinned_bytes, "the photos of a call");
+  }
+}
+
+std::unique_ptr<PhotoGraphs::Graph> PhotoGraphs::make() {
+  auto graph = std::make_unique<Graph>();
+  graph->kind = asked_;
+  const Dims input = network_.lowered().inputs[asked_.input].dims;
+  std::int64_t photos = 0, scratch = 0;
+  for (const PhotoJob& job : asked_.jobs) {
+    Image& image = graph->images.emplace_back();
+    image.in_offset = photos;
+    if (!job.in_on_device) photos += packed_bytes(job.in);
+    scratch = std::max(scratch, static_cast<std::int64_t>(prepare_device_scratch_bytes(
+                                    job.in.height, job.in.width, input.h, input.w)));
+  }
+  graph->in_bytes = photos;
+  for (std::size_t i = 0; i < graph->images.size(); ++i) {
+    const PhotoJob& job = asked_.jobs[i];
+    Image& image = graph->images[i];
+    image.out_offset = in_place(job) ? image.in_offset : photos;
+    if (!job.out_on_device && !in_place(job)) photos += packed_bytes(job.out);
+  }
+  // Where host and device share their memory, kernels work on the pinned photos.
+  const bool integrated = network_.device().facts().integrated;
+  const std::int64_t on_device = integrated ? 0 : photos;
+  reserve(on_device + scratch, photos);
+  graph->scratch = device_memory_.data() + on_device;
+  std::byte* const base = integrated ? pinned_.data() : device_memory_.data();
+  for (std::size_t i = 0; i < graph->images.size(); ++i) {
+    const PhotoJob& job = asked_.jobs[i];
+    Image& image = graph->images[i];
+    image.in = job.in_on_device ? job.in : based(job.in, base + image.in_offset);
+    image.out = job.out_on_device ? job.out : based(job.out, base + image.out_offset);
+    if (!job.in_on_device) image.pinned_in = pinned_.data() + image.in_offset;
+    if (!job.out_on_device) image.pinned_out = pinned_.data() + image.out_offset;
+  }
+  for (Image& image : graph->images) image.tables = tables_for(image.in, input);
+  if (!network_.lowered().maps[asked_.output]) {
+    const Dims out = network_.lowered().outputs[asked_.output].dims;
+    graph->map =
+        Memory(network_.shared_device(), out.count() * element_bytes(Element::f32), "a map of colours");
+  }
+  return graph;
+}
+
+void PhotoGraphs::keep(std::unique_ptr<Graph> graph) {
+  if (graphs_.size() == kGraphs) {
+    network_.wait();  // the oldest may be under way
+    graphs_.pop_back();
+  }
+  graphs_.insert(graphs_.begin(), std::move(graph));
+}
+
+void PhotoGraphs::merge(const Graph& graph, Stream stream) const {
+  MergeDeviceParams m;
+  const std::optional<OutputMap>& left_out = network_.lowered().maps[graph.kind.output];
+  if (left_out) {
+    m.ab = network_.tensor(left_out->map);
+    m.upsampling = left_out->upsampling;
+    m.factor = left_out->factor;
+    m.scale = left_out->scale;
+  } else {
+    const Port& port = network_.lowered().outputs[graph.kind.output];
+    m.ab = dense_device_tensor(graph.map.data(), port.dims, Element::f32);
+    pack_cuda({network_.planes(port), m.ab}, stream);
+  }
+  m.ab.dims.n = 1;
+  m.chroma = graph.kind.chroma;
+  m.rounding = graph.kind.rounding;
+  m.not_finite = reinterpret_cast<int*>(not_finite_.data());
+  const std::int64_t image_bytes = m.ab.pixels() * m.ab.pitch * element_bytes(m.ab.element);
+  for (const Image& image : graph.images) {
+    m.photo = image.in;
+    m.out = image.out;
+    merge_cuda(m, stream);
+    m.ab.data = static_cast<std::byte*>(m.ab.data) + image_bytes;
+  }
+}
+
+void PhotoGraphs::enqueue(const Graph& graph, Stream stream) const {
+  Device& device = network_.device();
+  const bool copies = !device.facts().integrated;
+  const Port& input = network_.lowered().inputs[graph.kind.input];
+  if (copies && graph.in_bytes > 0) {
+    device.copy(device_memory_.data(), pinned_.data(), graph.in_bytes, stream);
+  }
+  network_.upload_inputs(stream, &input);
+  PrepareDeviceParams p;
+  p.out_h = input.dims.h;
+  p.out_w = input.dims.w;
+  p.luminance = graph.kind.luminance;
+  p.out = network_.planes(input);
+  p.scratch = graph.scratch;
+  for (const Image& image : graph.images) {
+    p.photo = image.in;
+    p.tables = image.tables ? image.tables->memory.data() : nullptr;
+    prepare_cuda(p, stream);
+    p.out += input.dims.h * input.dims.w;
+  }
+  const std::optional<OutputMap>& map = network_.lowered().maps[graph.kind.output];
+  network_.run_steps(map ? map->first_step : network_.lowered().steps.size(), stream);
+  merge(graph, stream);
+  if (!copies) return;
+  for (const Image& image : graph.images) {
+    if (image.pinned_out == nullptr) continue;
+    device.copy(image.pinned_out, image.out.data, image.out.stride * image.out.height, stream);
+  }
+}
+
+// When no run is under way.
+void PhotoGraphs::check_finite() {
+  int found = 0;
+  std::memcpy(&found, not_finite_.data(), sizeof found);
+  if (found == 0) return;
+  std::memset(not_finite_.data(), 0, sizeof found);
+  throw Error(Status::weights, kColoursNotFinite);
+}
+
+void PhotoGraphs::run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
+                      const Poll& poll, PhotoTimings& timings) {
+  Stopwatch watch;
+  ask(poll, 0.0);
+  describe(ends, jobs, options);
+  const bool pinned = std::ranges::any_of(jobs, through_pinned);
+  const bool waits = pinned || options.stream == nullptr;
+  if (waits) network_.wait();  // for those that did not
+  if (*reinterpret_cast<volatile int*>(not_finite_.data()) != 0) {
+    network_.wait();
+    check_finite();
+  }
+  if (network_.lowered().inputs.size() > 1) network_.make_staging();
+  Graph* graph = find();
+  std::unique_ptr<Graph> fresh;
+  if (graph == nullptr) {
+    fresh = make();
+    graph = fresh.get();
+  }
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    if (jobs[i].in_on_device) continue;
+    const PhotoRef &from = jobs[i].in, to = based(graph->kind.jobs[i].in, graph->images[i].pinned_in);
+    auto* rows = graph->images[i].pinned_in;
+    copy_rows(rows, to.stride, from.data, from.stride, row_bytes(from), from.height);
+    if (!from.nv12()) continue;
+    copy_rows(rows + to.stride * to.height, to.chroma_stride, from.chroma, from.chroma_stride,
+              chroma_row_bytes(from), chroma_rows(from));
+  }
+  timings.prepare = watch.lap();
+
+  const Stream stream = options.stream != nullptr ? options.stream : network_.own_stream();
+  network_.put(stream, [&] {
+    if (graph->recording) {
+      graph->recording->launch(stream);
+    } else {
+      // Step by step first: a library loads its code at the first launch, which a capture does not allow.
+      network_.device().launch([&] { enqueue(*graph, stream); });
+    }
+  });
+  if (fresh) {
+    fresh->recording = network_.device().record([&](Stream s) { enqueue(*fresh, s); });
+    keep(std::move(fresh));
+  }
+  timings.finish = 0;
+  if (waits) network_.wait();
+  timings.network = watch.lap();
+  if (!waits) return;
+  check_finite();
+  ask(poll, 1.0);
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    if (jobs[i].out_on_device) continue;
+    const MutablePhotoRef& to = jobs[i].out;
+    copy_rows(to.data, to.stride, graph->images[i].pinned_out, graph->images[i].out.stride, row_bytes(to),
+              to.height);
+  }
+  timings.finish = watch.lap();
+}
+
+}  // namespace cuhue::cuda

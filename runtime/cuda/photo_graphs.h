@@ -1,0 +1,67 @@
+// Photos through a network on CUDA, as one graph launch a call.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "runtime/cuda/bound_network.h"
+#include "runtime/cuda/device.h"
+#include "runtime/graph/backend.h"
+
+namespace cuhue::cuda {
+
+// Error(Status::cancelled) when the answer is yes.
+void ask(const Poll& poll, double fraction);
+
+// A graph for each kind of call: sizes, formats, options, and the addresses of photos on the device. The
+// latest few are kept. Photos in host memory pass through pinned memory, which grows to the largest call and
+// is the device's own memory where both are one.
+//
+// Colours that are not finite are found when a call's work is done: by that call, or, where it returns before
+// the work is done (all photos on the device and a stream of the caller's), by a later one.
+//
+// Not thread-safe.
+class PhotoGraphs {
+ public:
+  explicit PhotoGraphs(BoundNetwork& network);
+  ~PhotoGraphs();
+  void run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
+           const Poll& poll, PhotoTimings& timings);
+  std::int64_t bytes() const;  // of device memory
+
+ private:
+  // Everything a graph depends on. Addresses of photos that pass through pinned memory are offsets from
+  // their start, their strides are those in there.
+  struct Kind {
+    std::size_t input = 0, output = 0;
+    Luminance luminance = Luminance::cie_l;
+    float chroma = 1.0f;
+    ByteRounding rounding = ByteRounding::nearest_even;
+    std::vector<PhotoJob> jobs;
+    friend bool operator==(const Kind&, const Kind&) = default;
+  };
+  struct Tables;
+  struct Image;
+  struct Graph;
+
+  void describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options);
+  Graph* find();
+  std::unique_ptr<Graph> make();
+  std::shared_ptr<const Tables> tables_for(const PhotoRef& photo, const Dims& input);
+  void reserve(std::int64_t device_bytes, std::int64_t pinned_bytes);
+  void keep(std::unique_ptr<Graph> graph);
+  void enqueue(const Graph& graph, Stream stream) const;
+  void merge(const Graph& graph, Stream stream) const;
+  void check_finite();
+
+  BoundNetwork& network_;
+  Kind asked_;                                  // of the present call; kept so that none allocates
+  std::vector<std::unique_ptr<Graph>> graphs_;  // most recently used first
+  Memory device_memory_;                        // photos, scratch of the preparation
+  PinnedMemory pinned_;                         // photos
+  PinnedMemory not_finite_;                     // int, set by kernels, reset here
+};
+
+}  // namespace cuhue::cuda

@@ -1,0 +1,68 @@
+#include "runtime/cuda/program.h"
+
+#include <utility>
+
+#include "kernels/core/parallel.h"
+
+namespace cuhue::cuda {
+
+CudaProgram::CudaProgram(NetworkParts parts, Lowered lowered, int threads)
+    : network_(std::move(parts), std::move(lowered)), photos_(network_), threads_(threads) {
+  for (const PlannedStep& step : network_.lowered().steps) profile_.push_back(step.about);
+}
+
+TensorRef CudaProgram::input(std::string_view name) {
+  return network_.staged_input(network_.input(name));
+}
+TensorRef CudaProgram::output(std::string_view name) {
+  return network_.staged_output(network_.output(name));
+}
+
+std::int64_t CudaProgram::arena_bytes() const {
+  return network_.arena_bytes() + photos_.bytes();
+}
+
+void CudaProgram::enqueue(Stream stream) const {
+  network_.upload_inputs(stream);
+  network_.run_steps(network_.lowered().steps.size(), stream);
+  network_.download_outputs(stream);
+}
+
+void CudaProgram::run(const Poll& poll) {
+  ask(poll, 0.0);
+  network_.make_staging();
+  const Stream stream = network_.own_stream();
+  network_.put(stream, [&] {
+    if (recording_) {
+      recording_->launch(stream);
+    } else {
+      // Step by step first: a library loads its code at the first launch, which a capture does not allow.
+      network_.device().launch([&] { enqueue(stream); });
+    }
+  });
+  if (!recording_) recording_ = network_.device().record([this](Stream s) { enqueue(s); });
+  network_.wait();
+  ask(poll, 1.0);
+}
+
+std::span<const StepProfile> CudaProgram::profile() {
+  network_.make_staging();
+  const Stream stream = network_.own_stream();
+  network_.put(stream, [&] {
+    network_.upload_inputs(stream);
+    const Lowered& lowered = network_.lowered();
+    for (std::size_t i = 0; i < profile_.size(); ++i) {
+      profile_[i].seconds =
+          network_.device().seconds([&](Stream s) { lowered.steps[i].step->run(s); }, stream);
+    }
+  });
+  return profile_;
+}
+
+void CudaProgram::run_photos(const PhotoEnds& ends, std::span<const PhotoJob> jobs,
+                             const PhotoOptions& options, const Poll& poll, PhotoTimings& timings) {
+  const ThreadScope scope(threads_);
+  photos_.run(ends, jobs, options, poll, timings);
+}
+
+}  // namespace cuhue::cuda

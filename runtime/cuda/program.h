@@ -1,0 +1,41 @@
+// A network prepared for one set of sizes on a CUDA device.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "runtime/cuda/bound_network.h"
+#include "runtime/cuda/photo_graphs.h"
+#include "runtime/graph/backend.h"
+
+namespace cuhue::cuda {
+
+// Everything a call does is one graph: recorded once behind the first call of its kind, which runs step by
+// step; launched once a call from then on, without an allocation on host or device. `poll` is asked before
+// and after the launch only.
+class CudaProgram final : public Program {
+ public:
+  // threads: of copies between the caller's photos and pinned memory; 0 = the machine's.
+  CudaProgram(NetworkParts parts, Lowered lowered, int threads);
+
+  TensorRef input(std::string_view name) override;
+  TensorRef output(std::string_view name) override;
+  void run(const Poll& poll) override;
+  std::span<const StepProfile> profile() override;
+  std::int64_t arena_bytes() const override;
+  void run_photos(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
+                  const Poll& poll, PhotoTimings& timings) override;
+
+ private:
+  void enqueue(Stream stream) const;
+
+  BoundNetwork network_;
+  PhotoGraphs photos_;
+  std::unique_ptr<Recording> recording_;
+  std::vector<StepProfile> profile_;
+  int threads_;
+};
+
+}  // namespace cuhue::cuda

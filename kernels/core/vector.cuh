@@ -9,6 +9,10 @@
 
 namespace cuhue {
 
+__device__ inline int smaller(int a, int b) {
+  return a < b ? a : b;
+}
+
 __device__ inline float to_float(float x) {
   return x;
 }

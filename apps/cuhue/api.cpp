@@ -47,6 +47,7 @@ Engine make_engine(const DeviceOptions& options, int threads) {
   o.device = options.device.c_str();
   o.threads = threads > 0 ? threads : options.threads;
   o.precision = options.precision;
+  o.tune = options.tune ? 1 : 0;
   o.log = log_to_console;
   o.log_level = console_log_level();
   return make<Engine>(cuhue_engine_create, &o);

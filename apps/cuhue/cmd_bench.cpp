@@ -1,9 +1,13 @@
 // cuhue bench: latency of one network.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "apps/cuhue/api.h"
 #include "apps/cuhue/commands.h"
@@ -81,6 +85,30 @@ Json layers_json(cuhue_network* network) {
   return list;
 }
 
+// The layers' sums over the first parts of their names, "model1", in the order of the network.
+Json stages_json(const Json& layers) {
+  struct Stage {
+    std::string name;
+    int layers = 0;
+    std::int64_t macs = 0;
+    double ms = 0;
+  };
+  std::vector<Stage> stages;
+  for (const Json& l : layers) {
+    const auto layer = l["name"].get<std::string>();
+    const std::string name = layer.substr(0, layer.find('.'));
+    auto stage = std::ranges::find(stages, name, &Stage::name);
+    if (stage == stages.end()) stage = stages.insert(stage, Stage{.name = name});
+    ++stage->layers;
+    stage->macs += l["macs"].get<std::int64_t>();
+    stage->ms += l["ms"].get<double>();
+  }
+  Json list = Json::array();
+  for (const Stage& s : stages)
+    list.push_back({{"name", s.name}, {"layers", s.layers}, {"macs", s.macs}, {"ms", s.ms}});
+  return list;
+}
+
 std::string as_text(const Json& r) {
   std::array<char, 256> line{};
   std::snprintf(line.data(), line.size(), "median %.3f ms, p10 %.3f, p90 %.3f, p99 %.3f (%zu runs)\n",
@@ -98,6 +126,13 @@ std::string as_text(const Json& r) {
     std::snprintf(line.data(), line.size(), "%10.3f ms %8.1f GFLOP/s  %-14s %-22s ", ms, gflops,
                   l["op"].get<std::string>().c_str(), l["shape"].dump().c_str());
     text += line.data() + l["name"].get<std::string>() + " (" + l["provider"].get<std::string>() + ")\n";
+  }
+  for (const Json& s : r["stages"]) {
+    const double ms = s["ms"].get<double>();
+    const double gflops = ms > 0 ? 2e-6 * s["macs"].get<double>() / ms : 0;
+    std::snprintf(line.data(), line.size(), "%10.3f ms %8.1f GFLOP/s  %3d steps of ", ms, gflops,
+                  s["layers"].get<int>());
+    text += line.data() + s["name"].get<std::string>() + "\n";
   }
   return text;
 }
@@ -141,7 +176,10 @@ int run_command(const BenchOptions& options) {
                  {"runs", times.size()},
                  {"arena_bytes", memory.arena_bytes},
                  {"peak_bytes", peak_bytes()}};
-  if (options.layers) result["layers"] = layers_json(network.get());
+  if (options.layers) {
+    result["layers"] = layers_json(network.get());
+    result["stages"] = stages_json(result["layers"]);
+  }
   if (options.json != "-") write_stdout(as_text(result));
   write_json(options.json, result);
   return CUHUE_OK;

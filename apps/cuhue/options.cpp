@@ -65,11 +65,18 @@ void add_common(CLI::App& app, CommonOptions& o) {
 }
 
 void add_device(CLI::App& app, DeviceOptions& o, RawText& raw) {
-  app.add_option("-g,--device", raw.device, "auto, cpu, cuda, cuda:1; -1 is cpu")->type_name("DEVICE");
+  app.add_option("-g,--device", raw.device,
+                 "auto (a GPU if one can be used), cpu, cuda, cuda:1; -1 is cpu, 1 is cuda:1")
+      ->type_name("DEVICE");
   app.add_option("--threads", o.threads, "CPU threads of one network run; 0 = all cores")
       ->type_name("N")
       ->check(CLI::Range(0, 1024));
-  app.add_option("--precision", raw.precision, "fp32, tf32, fp16 or int8")->type_name("NAME");
+  app.add_option("--precision", raw.precision, "fp32; on a GPU also tf32 and fp16")->type_name("NAME");
+}
+
+void add_tune(CLI::App& app, DeviceOptions& o) {
+  app.add_flag("--tune", o.tune,
+               "On a GPU: first time the ways to run each convolution, and keep the fastest for later runs");
 }
 
 void add_batch(CLI::App& app, int& batch, const char* about) {
@@ -92,6 +99,7 @@ CLI::App* add_colorize(CLI::App& top, ColorizeOptions& o, RawText& raw) {
       ->type_name("WEIGHTS")
       ->allow_extra_args(false);
   add_device(*app, o, raw);
+  add_tune(*app, o);
   app->add_option("-j,--jobs", raw.jobs, "Threads that decode, colorize and encode; default 1:1:2")
       ->type_name("LOAD:PROC:SAVE");
   app->add_option("-f,--format", o.format,
@@ -207,8 +215,10 @@ CLI::App* add_bench(CLI::App& top, BenchOptions& o, RawText& raw) {
       ->type_name("S")
       ->check(CLI::Range(0.0, 86400.0));
   app->add_option("--set", raw.settings, "A setting of the network")->type_name("KEY=VALUE");
-  app->add_flag("--layers", o.layers, "Also the time of every layer");
+  app->add_flag("--layers", o.layers,
+                "Also the time of every layer, and their sums over the network's parts");
   add_device(*app, o, raw);
+  add_tune(*app, o);
   add_common(*app, o);
   app->footer(kExitCodes);
   return app;

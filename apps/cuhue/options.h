@@ -21,6 +21,7 @@ struct DeviceOptions {
   std::string device = "auto";
   int threads = 0;  // 0 = all cores of this process
   cuhue_precision precision = CUHUE_FP32;
+  bool tune = false;  // time convolution plans and keep what is fastest
 };
 
 // "-j LOAD:PROC:SAVE": threads that decode, colorize, encode.

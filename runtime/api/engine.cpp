@@ -85,9 +85,11 @@ void check_precision(cuhue_precision precision, const std::string& device, unsig
                                  (supported == kGpuPrecisions ? ", tf32 or fp16" : ""));
 }
 
-void use_cpu(cuhue_engine& engine, const cuhue_engine_options& o) {
+// no_gpu: why it was not one, when that is not the caller's choice.
+void use_cpu(cuhue_engine& engine, const cuhue_engine_options& o, const std::string& no_gpu = {}) {
   engine.device = "cpu";
-  check_precision(o.precision, engine.device, kCpuPrecisions);
+  check_precision(o.precision, no_gpu.empty() ? "cpu" : "cpu, and there is no GPU (" + no_gpu + ")",
+                  kCpuPrecisions);
   engine.backend = make_cpu_backend();
 }
 
@@ -113,9 +115,9 @@ void choose_device(cuhue_engine& engine, const cuhue_engine_options& o) {
   std::string why;
   const std::optional<int> gpu = first_usable(why);
   if (gpu) return use_gpu(engine, o, *gpu);
-  if (!choice.automatic) throw Error(Status::device, "device 'cuda': " + why);
-  engine.say(CUHUE_LOG_INFO, "device 'auto': the CPU: " + why);
-  use_cpu(engine, o);
+  if (!choice.automatic) throw Error(Status::device, "device 'cuda': " + why + kUseCpu);
+  engine.say(CUHUE_LOG_INFO, "device 'auto' is the CPU: " + why);
+  use_cpu(engine, o, why);
 }
 
 template <std::size_t N>

@@ -44,23 +44,18 @@ std::string gigabytes(std::size_t bytes) {
 
 // Why the runtime found no GPU at all, and what to do.
 std::string no_gpu_text(cudaError_t error) {
-  constexpr const char* kElse = ", or use device 'cpu'";
   int driver = 0;
   if (cudaDriverGetVersion(&driver) != cudaSuccess) driver = 0;
   switch (error) {
     case cudaErrorInsufficientDriver:
-      if (driver == 0) return std::string("no NVIDIA driver was found (libcuda.so.1); install it") + kElse;
+      if (driver == 0) return "no NVIDIA driver was found (libcuda.so.1); install one";
       return "the NVIDIA driver is for CUDA " + version_text(driver) + ", this build needs " +
-             version_text(CUDART_VERSION) + "; install a newer driver" + kElse;
+             version_text(CUDART_VERSION) + "; install a newer driver";
     case cudaErrorStubLibrary:
-      return std::string(
-                 "the libcuda.so.1 that was found is the toolkit's stub for linking; take its folder out of "
-                 "LD_LIBRARY_PATH") +
-             kElse;
-    case cudaErrorNoDevice:
-      return std::string("the NVIDIA driver sees no GPU; check nvidia-smi and CUDA_VISIBLE_DEVICES") + kElse;
-    default:
-      return std::string("CUDA does not start: ") + cudaGetErrorString(error) + "; check nvidia-smi" + kElse;
+      return "the libcuda.so.1 that was found is the toolkit's stub for linking; take its folder out of "
+             "LD_LIBRARY_PATH";
+    case cudaErrorNoDevice: return "the NVIDIA driver sees no GPU; check nvidia-smi and CUDA_VISIBLE_DEVICES";
+    default: return std::string("CUDA does not start: ") + cudaGetErrorString(error) + "; check nvidia-smi";
   }
 }
 

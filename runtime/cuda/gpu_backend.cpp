@@ -21,7 +21,7 @@ std::vector<CudaDeviceInfo> cuda_devices(std::string& why) {
                     std::to_string(f.minor) + ", driver " + f.driver;
     d.memory_bytes = f.total_bytes;
     d.multiprocessors = f.multiprocessors;
-    d.unusable = std::move(gpu.unusable);
+    d.unusable = std::move(gpu.unusable + kUseCpu);
     devices.push_back(std::move(d));
   }
   return devices;
@@ -34,14 +34,14 @@ cuda::DeviceFacts chosen(int index) {
   const std::string label = "device 'cuda:" + std::to_string(index) + "'";
   std::string why;
   const std::vector<cuda::FoundGpu> found = cuda::find_gpus(why);
-  if (found.empty()) throw Error(Status::device, label + ": " + why);
+  if (found.empty()) throw Error(Status::device, label + ": " + why + kUseCpu);
   if (index < 0 || static_cast<std::size_t>(index) >= found.size()) {
     throw Error(Status::device, label + ": this machine has " + std::to_string(found.size()) +
                                     " GPU(s), numbered from 0; `cuhue devices` lists them");
   }
   const cuda::FoundGpu& gpu = found[static_cast<std::size_t>(index)];
   if (!gpu.unusable.empty())
-    throw Error(Status::device, label + " (" + gpu.facts.name + "): " + gpu.unusable);
+    throw Error(Status::device, label + " (" + gpu.facts.name + "): " + gpu.unusable + kUseCpu);
   return gpu.facts;
 }
 

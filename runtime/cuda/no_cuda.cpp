@@ -5,14 +5,14 @@
 namespace cuhue {
 
 std::vector<CudaDeviceInfo> cuda_devices(std::string& why) {
-  why = "this build has no CUDA backend; use 'cpu', or build with CUHUE_CUDA=ON";
+  why = "this build has no CUDA backend; build with CUHUE_CUDA=ON";
   return {};
 }
 
 std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
   std::string why;
   cuda_devices(why);
-  throw Error(Status::device, "device 'cuda:" + std::to_string(options.device) + "': " + why);
+  throw Error(Status::device, "device 'cuda:" + std::to_string(options.device) + "': " + why + kUseCpu);
 }
 
 }  // namespace cuhue

@@ -207,6 +207,18 @@ TEST_CASE("bench gives the interface's names as JSON") {
     CAPTURE(key);
     CHECK(json["layers"][0].contains(key));
   }
+  // The parts are sums: no layer is missing, none counts twice.
+  double macs = 0;
+  std::size_t layers = 0;
+  for (const Json& layer : json["layers"]) macs += layer["macs"].get<double>();
+  CHECK(json["stages"].size() > 1);
+  CHECK(json["stages"].size() < json["layers"].size());
+  for (const Json& stage : json["stages"]) {
+    macs -= stage["macs"].get<double>();
+    layers += stage["layers"].get<std::size_t>();
+  }
+  CHECK(macs == 0);
+  CHECK(layers == json["layers"].size());
   const ProgramResult text = run_program({"bench", "lite", "--formula", "--size", "32", "--seconds", "0.01"});
   CHECK(text.code == 0);
   CHECK(text.out.find("median") != std::string::npos);
@@ -223,6 +235,29 @@ TEST_CASE("devices names the CPU") {
   CHECK(json[0]["name"] == "cpu");
   CHECK(json[0]["threads"].get<int>() >= 1);
   CHECK(json[0]["precisions"][0] == "fp32");
+  CHECK(json[0]["unusable"] == "");
+}
+
+TEST_CASE("devices lists the GPUs, or says why there is none") {
+  const ProgramResult text = run_program({"devices"});
+  const Json json = Json::parse(run_program({"devices", "--json", "-"}).out);
+  REQUIRE(json.size() >= 2);
+  for (std::size_t i = 1; i < json.size(); ++i) {
+    const Json& gpu = json[i];
+    CAPTURE(gpu.dump());
+    const bool usable = gpu["unusable"].get<std::string>().empty();
+    CHECK(usable == (gpu["precisions"] == Json{"fp32", "tf32", "fp16"}));
+    CHECK(usable == !gpu["precisions"].empty());
+    if (gpu["name"] == "cuda") {  // stands for all
+      CHECK(json.size() == 2);
+      CHECK(!usable);
+      CHECK(text.out.find("cuda  cannot be used: " + gpu["unusable"].get<std::string>()) !=
+            std::string::npos);
+    } else {
+      CHECK(gpu["name"] == "cuda:" + std::to_string(i - 1));
+      CHECK(gpu["memory_bytes"].get<double>() > 0);
+    }
+  }
 }
 
 TEST_CASE("compare: equal pictures, different pictures, different sizes") {

@@ -1,10 +1,12 @@
 // One test for each exit code of the interface. 70 cannot be provoked from outside: status_test.cpp.
+#include <dlfcn.h>
 #include <doctest/doctest.h>
 #include <signal.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "tests/apps/program.h"
@@ -146,6 +148,39 @@ TEST_CASE("6: a device that is not there") {
       {"colorize", "--formula", "-g", "cuda:999", "-i", scratch / "a.pgm", "-o", scratch / "o.png"});
   CHECK(r.code == 6);
   check_one_line(r);
+}
+
+TEST_CASE("6: no GPU, or none that can be used; the line says why and names a device that works") {
+  const Scratch scratch;
+  write_text(scratch / "a.pgm", grey_picture(8, 8));
+  const auto devices = nlohmann::json::parse(run_program({"devices", "--json", "-"}).out);
+  const auto usable = [](const nlohmann::json& d) { return d["name"] != "cpu" && d["unusable"] == ""; };
+  if (std::any_of(devices.begin(), devices.end(), usable)) return;  // then 999 alone is missing
+  for (const char* device : {"cuda", "cuda:0"}) {
+    CAPTURE(device);
+    const ProgramResult r = run_program(
+        {"colorize", "--formula", "-g", device, "-i", scratch / "a.pgm", "-o", scratch / "o.png"});
+    CHECK(r.code == 6);
+    check_one_line(r);
+    CHECK(r.err.find("device '" + std::string(device)) != std::string::npos);
+    CHECK(r.err.find(", or use device 'cpu'") != std::string::npos);
+    CHECK(!std::filesystem::exists(scratch / "o.png"));
+    if (!CUHUE_TEST_HAS_CUDA) {
+      CHECK(r.err.find("this build has no CUDA backend; build with CUHUE_CUDA=ON") != std::string::npos);
+    } else if (dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL) == nullptr) {
+      CHECK(r.err.find("no NVIDIA driver was found (libcuda.so.1); install one") != std::string::npos);
+    }
+  }
+  // auto takes the CPU and says so to who asks; what only a GPU can do is refused with the reason.
+  const std::vector<std::string> automatic = {"colorize", "--formula",       "-i", scratch / "a.pgm",
+                                              "-o",       scratch / "o.png", "-v"};
+  const ProgramResult cpu = run_program(automatic);
+  CHECK(cpu.code == 0);
+  CHECK(cpu.err.find("device 'auto' is the CPU: ") != std::string::npos);
+  const ProgramResult half = run_program({"bench", "lite", "--formula", "--precision", "fp16"});
+  CHECK(half.code == 2);
+  check_one_line(half);
+  CHECK(half.err.find("precision fp16 is not supported on cpu, and there is no GPU (") != std::string::npos);
 }
 
 TEST_CASE("7: an output that cannot be written") {

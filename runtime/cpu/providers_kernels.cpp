@@ -13,19 +13,14 @@
 #include "kernels/softmax/softmax.h"
 #include "kernels/upsample/upsample.h"
 #include "runtime/cpu/providers.h"
+#include "runtime/graph/kernel_params.h"
+#include "runtime/graph/overloaded.h"
 
 namespace cuhue::cpu {
 namespace {
 
 constexpr const char* kName = "kernels";
 constexpr std::size_t kMostElementwise = 8;
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 // A step whose parameters hold tensors x and out.
 template <class Params, void (*kernel)(const Params&)>
@@ -86,22 +81,13 @@ class ElementwiseGroup final : public Step {
   ElementwiseParams params_;
 };
 
-ElementwiseStep activation_step(const Activation& a) {
-  ElementwiseStep step;
-  step.alpha = a.alpha;
-  switch (a.kind) {
-    case ActivationKind::relu: step.kind = ElementwiseKind::relu; break;
-    case ActivationKind::leaky_relu: step.kind = ElementwiseKind::leaky_relu; break;
-    case ActivationKind::tanh: step.kind = ElementwiseKind::tanh; break;
-    case ActivationKind::sigmoid: step.kind = ElementwiseKind::sigmoid; break;
-  }
-  return step;
-}
-
 PlannedElementwise plan_step(const Node& node, Lowering& lowering, const EpilogueStep& op,
                              std::int64_t block) {
   PlannedElementwise planned;
-  std::visit(Overloaded{[&](const Activation& a) { planned.step = activation_step(a); },
+  std::visit(Overloaded{[&](const Activation& a) {
+                          planned.step.kind = elementwise_kind(a.kind);
+                          planned.step.alpha = a.alpha;
+                        },
                         [&](const BatchNormParams& norm) {
                           const auto affine =
                               lowering.weights().affine(lowering.layer_params(node.name, kNone, kNone, norm));

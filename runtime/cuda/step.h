@@ -24,6 +24,8 @@ struct Place {
   Dims dims;
   Element element = Element::f32;
   std::int64_t pitch = 1;  // as DeviceTensor's
+
+  bool dense() const { return pitch == dims.c; }
 };
 
 // The planned arena: turns places into addresses.

@@ -14,6 +14,10 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
 }
 
+bool aligned_to_16(const void* data) {
+  return reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
+}
+
 // What one phase has at most.
 struct Work {
   std::int64_t pixels, channels, taps;
@@ -27,9 +31,10 @@ Work work_of(const ConvolutionShape& s) {
 
 // Splits that bring `tiles` blocks to twice the multiprocessors, with sums that stay long enough to be worth
 // a launch more.
-int splits_for(std::int64_t tiles, std::int64_t steps, std::int64_t shortest, int multiprocessors) {
+int splits_for(std::int64_t tiles, std::int64_t steps, int multiprocessors) {
+  constexpr std::int64_t kShortest = 8, kMost = 16;
   const std::int64_t wanted = 2 * std::int64_t{multiprocessors} / tiles;
-  return static_cast<int>(std::max<std::int64_t>(1, std::min({wanted, steps / shortest, std::int64_t{16}})));
+  return static_cast<int>(std::max<std::int64_t>(1, std::min({wanted, steps / kShortest, kMost})));
 }
 
 void check_indices(const ConvolutionDeviceParams& p) {
@@ -47,7 +52,7 @@ void gemm(const ConvolutionDeviceParams& p, Stream stream) {
   g.splits = tiling.splits;
   g.out_vectors = vectors_fit(p.out, 4);
   g.x_vectors = vectors_fit(p.x, 4);
-  g.weight_vectors = s.in.c % 4 == 0;
+  g.weight_vectors = s.in.c % 4 == 0 && aligned_to_16(p.weight);
   if (tiling.splits > 1) {
     checked_int(p.out.pixels() * gemm_partial_pitch(static_cast<int>(s.out.c)) * tiling.splits);
     g.partial = reinterpret_cast<float*>(p.scratch);
@@ -58,7 +63,13 @@ void gemm(const ConvolutionDeviceParams& p, Stream stream) {
     for (int i = 0; i < count; ++i)
       g.phases[i] = {convolution_axis(s, true, (first + i) / s.stride),
                      convolution_axis(s, false, (first + i) % s.stride)};
-    gemm_fp32(g, tiling, count, stream);
+    if (tiling.math == ConvolutionMath::fp16) {
+      gemm_fp16(g, tiling, count, stream);
+    } else if (tiling.math == ConvolutionMath::tf32) {
+      gemm_tf32(g, tiling, count, stream);
+    } else {
+      gemm_fp32(g, tiling, count, stream);
+    }
   }
   if (tiling.splits > 1) gemm_reduce(g, stream);
 }
@@ -81,23 +92,32 @@ Element convolution_weight_element(const ConvolutionShape& shape, ConvolutionMat
              : Element::f32;
 }
 
-ConvolutionMath gemm_math(const ConvolutionDeviceParams&) {
-  return ConvolutionMath::fp32;
+ConvolutionMath gemm_math(const ConvolutionDeviceParams& p) {
+  const Element element = p.math == ConvolutionMath::fp16 ? Element::f16 : Element::f32;
+  const bool fit =
+      p.x.element == element && vectors_fit(p.x, 16 / element_bytes(element)) && aligned_to_16(p.weight);
+  return fit ? p.math : ConvolutionMath::fp32;
 }
 
 GemmTiling gemm_tiling(const ConvolutionShape& shape, ConvolutionMath math, int multiprocessors) {
   const Work work = work_of(shape);
-  GemmTiling t;
-  t.math = math;
+  const auto tiles = [&](int pixels, int channels) {
+    return ceil_div(work.pixels, pixels) * ceil_div(work.channels, channels) * convolution_phases(shape);
+  };
+  const bool tensor = math != ConvolutionMath::fp32;
+  GemmTiling t{math, 64, 64, 1};
   if (work.channels <= 16) {
-    t.pixels = 128;
-    t.channels = 16;
-  } else if (work.pixels <= 16) {
+    t = {math, 128, 16, 1};
+  } else if (!tensor && work.pixels <= 16) {
     t.pixels = 16;
+  } else if (tensor && work.channels > 64 && tiles(128, 128) >= multiprocessors) {
+    t = {math, 128, 128, 1};
+  } else if (tensor && tiles(128, 64) >= multiprocessors) {
+    t.pixels = 128;
   }
-  const std::int64_t tiles =
-      ceil_div(work.pixels, t.pixels) * ceil_div(work.channels, t.channels) * convolution_phases(shape);
-  t.splits = splits_for(tiles, work.taps * ceil_div(shape.in.c, 16), 8, multiprocessors);
+  const int depth = math == ConvolutionMath::fp16 ? 32 : 16;  // of a step of the sum
+  t.splits =
+      splits_for(tiles(t.pixels, t.channels), work.taps * ceil_div(shape.in.c, depth), multiprocessors);
   return t;
 }
 

@@ -1,5 +1,8 @@
 // What the kernels of the matrix product share on the device: which pixel, which input, how sums are stored.
+// A grid is [pixel tiles, channel tiles, phases * splits].
 #pragma once
+
+#include <algorithm>
 
 #include "kernels/convolution/gemm.h"
 #include "kernels/core/vector.cuh"
@@ -136,7 +139,7 @@ __device__ inline void store_row(const GemmParams& g, const GemmRows& rows, int 
 
 // A tile of sums waits in shared memory, [pixels, staged_pitch], so that neighbouring threads store
 // neighbouring channels and the epilogue's code stands once.
-constexpr int kStagedPadding = 4;
+constexpr int kStagedPadding = 8;  // spreads the banks
 template <int Pixels, int Channels, int Threads>
 __device__ void store_tile(const GemmParams& g, const GemmRows& rows, int split, int first_pixel,
                            int first_channel, const float* staged) {
@@ -147,6 +150,15 @@ __device__ void store_tile(const GemmParams& g, const GemmRows& rows, int split,
     store_row(g, rows, split, first_pixel + row, first_channel + channel,
               *reinterpret_cast<const Float4*>(staged + row * (Channels + kStagedPadding) + channel));
   }
+}
+
+// For the phase with the most pixels; blocks beyond the end of a smaller one leave at once.
+inline dim3 gemm_grid(const GemmParams& g, int phases, int tile_pixels, int tile_channels) {
+  std::int64_t pixels = 0;
+  for (int i = 0; i < phases; ++i)
+    pixels = std::max(pixels, g.conv.x.dims.n * g.phases[i].y.outputs * g.phases[i].x.outputs);
+  return {blocks_for(pixels, tile_pixels), blocks_for(g.conv.out.dims.c, tile_channels),
+          static_cast<unsigned>(phases * g.splits)};
 }
 
 }  // namespace cuhue

@@ -36,8 +36,11 @@ CUHUE_HD constexpr int gemm_partial_pitch(int channels) {
   return (channels + 3) / 4 * 4;
 }
 
-// Launchers: a grid of (pixel tiles, channel tiles, phases * splits); tiles that gemm_tiling() names.
+// One launch for `phases` of them. Tensor cores want x and weight in half (fp16) or float (tf32), channels in
+// whole aligned 16 bytes.
 void gemm_fp32(const GemmParams& g, const GemmTiling& tiling, int phases, Stream stream);
+void gemm_fp16(const GemmParams& g, const GemmTiling& tiling, int phases, Stream stream);
+void gemm_tf32(const GemmParams& g, const GemmTiling& tiling, int phases, Stream stream);
 // Adds the splits in their order, then bias, epilogue and store.
 void gemm_reduce(const GemmParams& g, Stream stream);
 // At most 4 input channels, weight [r, s, c, k] float.

@@ -132,7 +132,7 @@ __device__ void multiply(const float* stage, int thread, Float4 (&sums)[T::kRows
 
 // Two stages in shared memory: while one is multiplied, the next is on its way through registers.
 template <class T, bool Plain>
-__global__ void __launch_bounds__(T::kThreads) gemm_fp32_kernel(GemmParams g) {
+__global__ void __launch_bounds__(T::kThreads, 4) gemm_fp32_kernel(GemmParams g) {
   const int phase = static_cast<int>(blockIdx.z) / g.splits, split = static_cast<int>(blockIdx.z) % g.splits;
   const GemmRows rows(g, phase);
   const int first_pixel = static_cast<int>(blockIdx.x) * T::kPixels,
@@ -165,16 +165,10 @@ __global__ void __launch_bounds__(T::kThreads) gemm_fp32_kernel(GemmParams g) {
 
 template <class T>
 void launch_tile(const GemmParams& g, int phases, Stream stream) {
-  int pixels = 0;
-  for (int i = 0; i < phases; ++i) {
-    const int of_phase = g.phases[i].y.outputs * g.phases[i].x.outputs;
-    pixels = of_phase > pixels ? of_phase : pixels;
-  }
-  const dim3 grid(blocks_for(pixels * g.conv.x.dims.n, T::kPixels),
-                  blocks_for(g.conv.out.dims.c, T::kChannels), static_cast<unsigned>(phases * g.splits));
   const bool plain = g.conv.x.element == Element::f32 && g.conv.math != ConvolutionMath::fp16 &&
                      g.x_vectors && g.weight_vectors;
-  const LaunchShape shape{grid, T::kThreads, T::kShared * sizeof(float)};
+  const LaunchShape shape{gemm_grid(g, phases, T::kPixels, T::kChannels), T::kThreads,
+                          T::kShared * sizeof(float)};
   launch(plain ? gemm_fp32_kernel<T, true> : gemm_fp32_kernel<T, false>, shape, stream, g);
 }
 

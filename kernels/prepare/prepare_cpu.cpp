@@ -56,8 +56,7 @@ Axis make_axis(std::int64_t n_in, std::int64_t n_out, std::int64_t repeat, std::
     const BicubicWindow window = bicubic_window(o, n_in, n_out);
     const std::int64_t first = std::min(window.lo, n_in - axis.taps);
     axis.first[o] = static_cast<std::int32_t>(first);
-    double sum = 0;
-    for (std::int64_t j = 0; j < window.count; ++j) sum += bicubic_raw_weight(window, j);
+    const double sum = bicubic_weight_sum(window);
     std::int32_t* to = axis.weights + o * axis.taps * repeat;
     std::fill(to, to + axis.taps * repeat, 0);
     to += (window.lo - first) * repeat;

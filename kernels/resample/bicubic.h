@@ -40,7 +40,7 @@ CUHUE_HD BicubicWindow bicubic_window(std::int64_t o, std::int64_t n_in, std::in
 }
 
 // Largest count of any window.
-CUHUE_HD std::int64_t bicubic_window_bound(std::int64_t n_in, std::int64_t n_out) {
+CUHUE_HD constexpr std::int64_t bicubic_window_bound(std::int64_t n_in, std::int64_t n_out) {
   const std::int64_t shrink = n_in > n_out ? (n_in + n_out - 1) / n_out : 1;
   const std::int64_t bound = 4 * shrink + 1;
   return bound < n_in ? bound : n_in;
@@ -49,6 +49,12 @@ CUHUE_HD std::int64_t bicubic_window_bound(std::int64_t n_in, std::int64_t n_out
 // Weight of sample lo + j, before it is divided by the sum over the window.
 CUHUE_HD double bicubic_raw_weight(const BicubicWindow& w, std::int64_t j) {
   return bicubic_weight((static_cast<double>(j + w.lo) - w.centre + 0.5) * (1.0 / w.shrink));
+}
+
+CUHUE_HD double bicubic_weight_sum(const BicubicWindow& w) {
+  double sum = 0;
+  for (std::int64_t j = 0; j < w.count; ++j) sum += bicubic_raw_weight(w, j);
+  return sum;
 }
 
 CUHUE_HD std::int32_t bicubic_fixed_weight(double weight) {

@@ -1,0 +1,261 @@
+#include <algorithm>
+
+#include "kernels/color/lab.h"
+#include "kernels/color/linear_table.cuh"
+#include "kernels/core/device_tensor.h"
+#include "kernels/core/photo.cuh"
+#include "kernels/core/vector.cuh"
+#include "kernels/prepare/prepare.h"
+#include "kernels/prepare/prepare_tables.h"
+
+namespace cuhue {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int kRows = 4;  // of the photo at a time: the bytes of a word of the image between the passes
+constexpr int kSpanWords = 352;  // words of four pixels of a row that a block holds at a time
+constexpr int kColumns = 64;     // of a block of the second pass
+constexpr int kMostSlices = 8;   // of a window of the second pass, one a warp pair
+
+template <class Format>
+constexpr int kPlanes = Format::kGrey ? 1 : 3;
+
+// One axis in device memory: TableAxis.
+struct Windows {
+  const std::int32_t* first = nullptr;
+  const WeightWord* weights = nullptr;
+  int words = 0, count = 0;  // of a window; windows
+};
+
+// The first pass: photo -> image [groups of four rows, planes, out_w] words, byte i of row i.
+struct RowsJob {
+  PhotoRef photo;
+  YuvToRgb factors;
+  Windows windows;
+  int lanes, outputs;  // threads of one output, outputs of a block: powers of two
+  int groups, groups_per_block;
+  std::uint32_t* image;
+};
+
+// The second pass: image -> luminance.
+struct ColumnsJob {
+  const std::uint32_t* image;
+  Windows windows;
+  int out_w, groups;
+  Luminance luminance;
+  float* out;
+};
+
+// The sums of four samples by each digit of their weights; total() puts them together.
+struct DigitSums {
+  std::uint32_t low = 0, middle = 0, high = 0;
+
+  __device__ void add(std::uint32_t samples, const WeightWord& weight) {
+    low = dot_u8(samples, weight.digit[0], low);
+    middle = dot_u8(samples, weight.digit[1], middle);
+    high = dot_u8_s8(samples, weight.digit[2], high);
+  }
+  __device__ std::int32_t total() const {
+    return static_cast<std::int32_t>(low + (middle << 8) + (high << 16));
+  }
+};
+
+__device__ inline float luminance_of(std::int32_t r, std::int32_t g, std::int32_t b, Luminance kind) {
+  if (kind == Luminance::cie_l) {
+    const float* linear = kDeviceLinearTable.of;
+    return lab_lightness(lab_f(luminance_y(linear[r], linear[g], linear[b])));
+  }
+  constexpr auto kToUnit = static_cast<float>(1.0 / 255.0);
+  return rec709_luma(static_cast<float>(r) * kToUnit, static_cast<float>(g) * kToUnit,
+                     static_cast<float>(b) * kToUnit);
+}
+
+__device__ inline std::uint32_t four_bytes(std::uint32_t samples) {
+  return samples;
+}
+__device__ inline std::uint32_t four_bytes(std::uint64_t samples) {
+  std::uint32_t bytes = 0;
+  for (int i = 0; i < 4; ++i) {
+    const auto sample = static_cast<std::int32_t>(samples >> 16 * i & 0xffff);
+    bytes |= static_cast<std::uint32_t>(sample_16_to_8(sample)) << 8 * i;
+  }
+  return bytes;
+}
+
+// Pixels [4 begin, 4 (begin + count)) of four rows, each colour by itself: a quarter of the threads takes a
+// row.
+template <class Format, int P>
+__device__ void stage_pixels(const RowsJob& job, int group, int begin, int count,
+                             std::uint32_t (&stage)[kRows][P][kSpanWords]) {
+  const int r = static_cast<int>(threadIdx.x) / (kThreads / kRows);
+  const int row = min(group * kRows + r, static_cast<int>(job.photo.height) - 1);
+  for (int i = static_cast<int>(threadIdx.x) % (kThreads / kRows); i < count; i += kThreads / kRows) {
+    const auto pixels = Format::four(job.photo, job.factors, row, 4 * (begin + i));
+    stage[r][0][i] = four_bytes(pixels.r);
+    if constexpr (P == 3) {
+      stage[r][1][i] = four_bytes(pixels.g);
+      stage[r][2][i] = four_bytes(pixels.b);
+    }
+  }
+}
+
+// A block makes `outputs` columns of some groups of four rows, reading each pixel under their windows once.
+// The `lanes` threads of an output take every lanes-th word of its window, so that the threads of a warp read
+// neighbouring words.
+template <class Format>
+__global__ void __launch_bounds__(kThreads) rows_kernel(RowsJob job) {
+  constexpr int P = kPlanes<Format>;
+  __shared__ std::uint32_t stage[kRows][P][kSpanWords];
+  const int out_w = job.windows.count, words = job.windows.words;
+  const int lane = static_cast<int>(threadIdx.x) & (job.lanes - 1);
+  const int o_begin = static_cast<int>(blockIdx.y) * job.outputs;
+  const int o = o_begin + static_cast<int>(threadIdx.x) / job.lanes;
+  const int begin = job.windows.first[o_begin];
+  const int end = job.windows.first[min(o_begin + job.outputs, out_w) - 1] + words;
+  const int window = o < out_w ? job.windows.first[o] : 0;
+  const int window_words = o < out_w ? words : 0;
+  const WeightWord* weights = job.windows.weights + (o < out_w ? o : 0) * words;
+
+  const int group0 = static_cast<int>(blockIdx.x) * job.groups_per_block;
+  for (int group = group0; group < min(group0 + job.groups_per_block, job.groups); ++group) {
+    DigitSums sums[kRows][P];
+    for (int at = begin; at < end; at += kSpanWords) {
+      const int count = min(kSpanWords, end - at);
+      __syncthreads();
+      stage_pixels<Format, P>(job, group, at, count, stage);
+      __syncthreads();
+      for (int j = lane; j < window_words; j += job.lanes) {
+        const int i = window + j - at;
+        if (i < 0 || i >= count) continue;
+        const WeightWord weight = weights[j];
+        for (int r = 0; r < kRows; ++r)
+          for (int k = 0; k < P; ++k) sums[r][k].add(stage[r][k][i], weight);
+      }
+    }
+    for (int k = 0; k < P; ++k) {
+      std::uint32_t word = 0;
+      for (int r = 0; r < kRows; ++r) {
+        std::int32_t sum = sums[r][k].total();
+        for (int d = job.lanes / 2; d > 0; d /= 2) sum += __shfl_xor_sync(~0u, sum, d);
+        word |= static_cast<std::uint32_t>(bicubic_byte(sum + kBicubicRounding)) << 8 * r;
+      }
+      if (lane == 0 && o < out_w) job.image[(group * P + k) * out_w + o] = word;
+    }
+  }
+}
+
+// One row of the output a block, blockDim.y slices of each window side by side.
+template <int P>
+__global__ void __launch_bounds__(kColumns* kMostSlices) columns_kernel(ColumnsJob job) {
+  __shared__ std::int32_t part[kMostSlices][P][kColumns];
+  const auto column = static_cast<int>(threadIdx.x), slice = static_cast<int>(threadIdx.y);
+  const auto slices = static_cast<int>(blockDim.y);
+  const auto o = static_cast<int>(blockIdx.x);
+  const int x = static_cast<int>(blockIdx.y) * kColumns + column;
+  const int first = job.windows.first[o];
+  const int words = min(job.windows.words, job.groups - first);  // weights beyond the photo are zero
+  const WeightWord* weights = job.windows.weights + o * job.windows.words;
+  if (x < job.out_w) {
+    const std::uint32_t* image = job.image + first * P * job.out_w + x;
+    DigitSums sums[P];
+    for (int j = slice; j < words; j += slices) {
+      const WeightWord weight = weights[j];
+      for (int k = 0; k < P; ++k) sums[k].add(image[(j * P + k) * job.out_w], weight);
+    }
+    for (int k = 0; k < P; ++k) part[slice][k][column] = sums[k].total();
+  }
+  __syncthreads();
+  if (slice > 0 || x >= job.out_w) return;
+  std::int32_t byte[P];
+  for (int k = 0; k < P; ++k) {
+    std::int32_t sum = kBicubicRounding;
+    for (int s = 0; s < slices; ++s) sum += part[s][k][column];
+    byte[k] = bicubic_byte(sum);
+  }
+  job.out[o * job.out_w + x] = luminance_of(byte[0], byte[P / 2], byte[P - 1], job.luminance);
+}
+
+// Where no size changes: four pixels a thread.
+template <class Format>
+__global__ void __launch_bounds__(kThreads)
+    luminance_kernel(PrepareDeviceParams p, YuvToRgb factors, int row_groups, int count) {
+  const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (i >= count) return;
+  const int row = i / row_groups, x = i % row_groups * 4, w = static_cast<int>(p.out_w);
+  const auto pixels = Format::four(p.photo, factors, row, x);
+  const std::uint32_t r = four_bytes(pixels.r), g = Format::kGrey ? r : four_bytes(pixels.g),
+                      b = Format::kGrey ? r : four_bytes(pixels.b);
+  Vector<float, 4> luminance;
+  for (int k = 0; k < 4; ++k)
+    luminance.lane[k] =
+        luminance_of(static_cast<std::int32_t>(r >> 8 * k & 255), static_cast<std::int32_t>(g >> 8 * k & 255),
+                     static_cast<std::int32_t>(b >> 8 * k & 255), p.luminance);
+  float* to = p.out + row * w + x;
+  if (x + 4 <= w && (reinterpret_cast<std::uintptr_t>(to) & 15) == 0) {
+    *reinterpret_cast<Vector<float, 4>*>(to) = luminance;
+  } else {
+    for (int k = 0; k < 4; ++k)
+      if (x + k < w) to[k] = luminance.lane[k];
+  }
+}
+
+Windows windows_at(const TableAxis& axis, const std::byte* tables) {
+  return {reinterpret_cast<const std::int32_t*>(tables),
+          reinterpret_cast<const WeightWord*>(tables + axis.weights_at()), checked_int(axis.words()),
+          checked_int(axis.n_out)};
+}
+
+template <class Format>
+void launch_rows(const PrepareDeviceParams& p, const Windows& windows, Stream stream) {
+  RowsJob job{};
+  job.photo = p.photo;
+  job.factors = yuv_to_rgb(p.photo.coding);
+  job.windows = windows;
+  job.image = reinterpret_cast<std::uint32_t*>(p.scratch);
+  job.groups = checked_int((p.photo.height + kRows - 1) / kRows);
+  // A warp's outputs stand n_in / n_out pixels apart; with a lane for each four of them its reads are dense.
+  job.lanes = 1;
+  while (job.lanes < 32 && job.lanes * 4 * p.out_w < p.photo.width) job.lanes *= 2;
+  job.outputs = kThreads / job.lanes;
+  const unsigned tiles = blocks_for(p.out_w, job.outputs);
+  // Groups of one block share the weights in its cache; small photos need all the blocks they can get.
+  constexpr std::int64_t kEnoughBlocks = 1024;
+  job.groups_per_block =
+      static_cast<int>(std::clamp<std::int64_t>(job.groups * std::int64_t{tiles} / kEnoughBlocks, 1, 4));
+  launch(rows_kernel<Format>, {{blocks_for(job.groups, job.groups_per_block), tiles}, kThreads}, stream, job);
+}
+
+template <int P>
+void launch_columns(const PrepareDeviceParams& p, const Windows& windows, Stream stream) {
+  const ColumnsJob job{reinterpret_cast<const std::uint32_t*>(p.scratch), windows,     checked_int(p.out_w),
+                       checked_int((p.photo.height + kRows - 1) / kRows), p.luminance, p.out};
+  const auto slices = static_cast<unsigned>(std::clamp(windows.words / 2, 1, kMostSlices));
+  launch(columns_kernel<P>,
+         {{static_cast<unsigned>(windows.count), blocks_for(p.out_w, kColumns)}, {kColumns, slices}}, stream,
+         job);
+}
+
+}  // namespace
+
+void prepare_cuda(const PrepareDeviceParams& p, Stream stream) {
+  const std::int64_t h = p.photo.height, w = p.photo.width;
+  checked_int(w * (p.photo.nv12() ? 1 : p.photo.channels * p.photo.bytes_per_sample));
+  checked_int((h + kRows) * 3 * p.out_w);
+  checked_int(p.out_h * p.out_w);
+  const TableAxis horizontal{w, p.out_w}, vertical{h, p.out_h};
+  checked_int(horizontal.bytes());
+  checked_int(vertical.bytes());
+  with_format(p.photo, [&](auto format) {
+    using Format = decltype(format);
+    if (h == p.out_h && w == p.out_w) {
+      const int row_groups = checked_int((w + 3) / 4), count = checked_int(row_groups * h);
+      launch(luminance_kernel<Format>, {blocks_for(count, kThreads), kThreads}, stream, p,
+             yuv_to_rgb(p.photo.coding), row_groups, count);
+      return;
+    }
+    launch_rows<Format>(p, windows_at(horizontal, p.tables), stream);
+    launch_columns<kPlanes<Format>>(p, windows_at(vertical, p.tables + horizontal.bytes()), stream);
+  });
+}
+
+}  // namespace cuhue

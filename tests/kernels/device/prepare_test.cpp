@@ -1,0 +1,81 @@
+#include "kernels/prepare/prepare.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/kernels/device/photo_pictures.h"
+
+using namespace cuhue;
+using namespace cuhue::test;
+
+namespace {
+
+struct Size {
+  std::int64_t w, h, out_w, out_h;
+};
+
+std::vector<float> on_cpu(const PhotoRef& photo, const Size& s, Luminance luminance) {
+  const Scratch scratch(prepare_scratch_bytes(s.h, s.w, s.out_h, s.out_w));
+  std::vector<float> out(static_cast<std::size_t>(s.out_w * s.out_h));
+  prepare_cpu({photo, s.out_h, s.out_w, luminance, out.data(), scratch.data()});
+  return out;
+}
+
+// `offset` floats before the result.
+std::vector<float> on_device(const PhotoRef& photo, const Size& s, Luminance luminance, int offset = 0) {
+  const std::size_t bytes = prepare_table_bytes(s.h, s.w, s.out_h, s.out_w);
+  const Scratch filled(bytes);
+  fill_prepare_tables(s.h, s.w, s.out_h, s.out_w, filled.data());
+  const DeviceArray<std::byte> tables(std::span<const std::byte>(filled.data(), bytes));
+  const DeviceArray<std::byte> scratch(prepare_device_scratch_bytes(s.h, s.w, s.out_h, s.out_w));
+  const DeviceArray<float> out(static_cast<std::size_t>(s.out_w * s.out_h + offset));
+  prepare_cuda({photo, s.out_h, s.out_w, luminance, out.data() + offset, tables.data(), scratch.data()},
+               nullptr);
+  const std::vector<float> all = out.read();
+  return {all.begin() + offset, all.end()};
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("prepare: every format, padding and address gives the bits of the CPU") {
+  constexpr Size kSizes[] = {{1, 1, 1, 1},   {1, 1, 5, 3},   {1, 9, 4, 2},  {9, 1, 2, 4},   {3, 5, 3, 5},
+                             {37, 22, 9, 7}, {37, 6, 37, 4}, {19, 9, 8, 9}, {5, 7, 70, 19}, {64, 8, 16, 16}};
+  int moved = 0;
+  for (const PhotoFormat& format : kPhotoFormats) {
+    CAPTURE(format.channels);
+    CAPTURE(format.size);
+    CAPTURE(format.nv12);
+    for (const Size& s : kSizes) {
+      CAPTURE(s.w);
+      CAPTURE(s.h);
+      // Every combination of the two once over the sizes and formats.
+      const std::int64_t padding = moved % 3 == 0 ? 0 : moved % 7, offset = moved / 2 % 4;
+      ++moved;
+      const DevicePhoto photo(format, s.w, s.h, padding * format.size, offset * format.size, 7);
+      for (const Luminance luminance : {Luminance::cie_l, Luminance::rec709_luma}) {
+        const auto expected = on_cpu(photo.host(), s, luminance);
+        for_each_order(
+            [&] { CHECK(same_bits(on_device(photo.device(), s, luminance, moved % 2), expected)); });
+      }
+    }
+  }
+}
+
+TEST_CASE("prepare: windows from a part of a word to more than a block holds give the bits of the CPU") {
+  constexpr Size kSizes[] = {{1500, 5, 300, 5}, {1500, 5, 31, 2}, {2900, 4, 12, 3}, {2900, 3, 1, 1},
+                             {4, 1100, 3, 6},   {3, 700, 5, 1},   {40, 5, 700, 6},  {3, 2, 3, 300}};
+  for (const PhotoFormat& format : {kPhotoFormats[0], kPhotoFormats[5], kPhotoFormats[12]}) {
+    CAPTURE(format.channels);
+    CAPTURE(format.nv12);
+    for (const Size& s : kSizes) {
+      CAPTURE(s.w);
+      CAPTURE(s.h);
+      const DevicePhoto photo(format, s.w, s.h, 0, 0, 9);
+      CHECK(same_bits(on_device(photo.device(), s, Luminance::cie_l),
+                      on_cpu(photo.host(), s, Luminance::cie_l)));
+    }
+  }
+}

@@ -2,9 +2,7 @@
 // compile as plain C++, where the host executor of tests/executor/ (force-included) plays the device.
 #pragma once
 
-#if defined(CUHUE_HOST_EXECUTOR)
-#include <functional>
-#else
+#if !defined(CUHUE_HOST_EXECUTOR)
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 #endif
@@ -15,13 +13,6 @@
 #include <stdexcept>
 
 #include "kernels/core/stream.h"
-
-#if defined(CUHUE_HOST_EXECUTOR)
-namespace simt {
-// True when the stream took the work, to run it when somebody waits for it; nullptr never does.
-bool keeps(CUstream_st* stream, const std::function<void()>& work);
-}  // namespace simt
-#endif
 
 namespace cuhue {
 
@@ -34,10 +25,7 @@ struct LaunchShape {
 
 template <class... P, class... A>
 void launch(void (*kernel)(P...), const LaunchShape& shape, Stream stream, A... args) {
-  const auto run = [=] {
-    simt::launch(kernel, shape.grid, shape.block, shape.shared_bytes, static_cast<P>(args)...);
-  };
-  if (stream == nullptr || !simt::keeps(stream, run)) run();
+  simt::launch(kernel, shape.grid, shape.block, shape.shared_bytes, stream, static_cast<P>(args)...);
 }
 
 template <class T>

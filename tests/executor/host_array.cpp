@@ -4,12 +4,24 @@
 #include <stdexcept>
 
 #include "tests/executor/device_array.h"
+#include "tests/executor/executor.h"
 
 namespace cuhue::test {
 namespace {
 
 constexpr std::size_t kGuard = 256;  // also keeps the alignment that a GPU's allocator gives
 constexpr unsigned char kGuardByte = 0xA5, kPoison = 0xCD;
+
+class OrderScope {
+ public:
+  explicit OrderScope(simt::Order order) : before_(simt::order()) { simt::set_order(order); }
+  ~OrderScope() { simt::set_order(before_); }
+  OrderScope(const OrderScope&) = delete;
+  OrderScope& operator=(const OrderScope&) = delete;
+
+ private:
+  simt::Order before_;
+};
 
 }  // namespace
 
@@ -43,7 +55,10 @@ void device_copy(void* to, const void* from, std::size_t bytes) {
 }
 
 void for_each_order(const std::function<void()>& work) {
-  work();
+  for (const simt::Order order : {simt::Order::forward, simt::Order::reverse, simt::Order::shuffled}) {
+    const OrderScope scope(order);
+    work();
+  }
 }
 
 }  // namespace cuhue::test

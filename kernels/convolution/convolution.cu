@@ -132,6 +132,13 @@ std::size_t convolution_scratch_bytes(const ConvolutionShape& shape, Convolution
          static_cast<std::size_t>(gemm_partial_pitch(static_cast<int>(shape.out.c)) * splits);
 }
 
+int convolution_launches(const ConvolutionDeviceParams& p) {
+  if (convolution_kernel(p.shape) == ConvolutionKernel::few_channels) return 1;
+  const int splits = gemm_tiling(p.shape, gemm_math(p), p.multiprocessors).splits;
+  return static_cast<int>(ceil_div(convolution_phases(p.shape), GemmParams::kMostPhases)) +
+         (splits > 1 ? 1 : 0);
+}
+
 void convolution_cuda(const ConvolutionDeviceParams& p, Stream stream) {
   check_indices(p);
   if (convolution_kernel(p.shape) == ConvolutionKernel::few_channels) {

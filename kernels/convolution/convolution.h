@@ -55,6 +55,9 @@ Element convolution_weight_element(const ConvolutionShape& shape, ConvolutionMat
 std::size_t convolution_scratch_bytes(const ConvolutionShape& shape, ConvolutionMath math,
                                       int multiprocessors = kUsualMultiprocessors);
 
+// Kernels that convolution_cuda() starts. Of addresses only the alignment matters.
+int convolution_launches(const ConvolutionDeviceParams& p);
+
 // Deterministic: the same bits every time.
 void convolution_cuda(const ConvolutionDeviceParams& p, Stream stream);
 

@@ -115,7 +115,7 @@ __device__ void store_pass(const FewParams& p, const float* staged, int n, int f
   }
 }
 
-__global__ void __launch_bounds__(kThreads) few_channels_kernel(FewParams p) {
+__global__ void __launch_bounds__(kThreads, 6) few_channels_kernel(FewParams p) {
   const ConvolutionShape& s = p.conv.shape;
   const int thread = static_cast<int>(threadIdx.x), c = static_cast<int>(p.conv.x.dims.c),
             out_h = static_cast<int>(p.conv.out.dims.h);

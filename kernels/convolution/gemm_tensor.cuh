@@ -44,6 +44,8 @@ struct TensorTile : Products {
   static constexpr int kWarpPixels = WarpPixels, kWarpChannels = WarpChannels;
   static constexpr int kWarpsAcross = Channels / WarpChannels,
                        kThreads = 32 * kWarpsAcross * (Pixels / WarpPixels);
+  // Of a multiprocessor, at least: a limit to registers that spills none.
+  static constexpr int kBlocks = kThreads == 256 ? 2 : Channels == 16 ? 6 : Pixels == 128 ? 3 : 4;
   static constexpr int kM = WarpPixels / 16, kN = WarpChannels / 8;  // instructions of a warp
 
   static constexpr int kChunk = kLanesOf16Bytes<Value>, kDepth = 4 * kChunk;  // channels
@@ -138,7 +140,7 @@ __device__ void stage_sums(const float (&sums)[T::kM][T::kN][4], float* staged) 
 }
 
 template <class T>
-__global__ void __launch_bounds__(T::kThreads) gemm_tensor_kernel(GemmParams g) {
+__global__ void __launch_bounds__(T::kThreads, T::kBlocks) gemm_tensor_kernel(GemmParams g) {
   const int phase = static_cast<int>(blockIdx.z) / g.splits, split = static_cast<int>(blockIdx.z) % g.splits;
   const GemmRows rows(g, phase);
   const int first_pixel = static_cast<int>(blockIdx.x) * T::kPixels,

@@ -26,7 +26,7 @@
 #define __launch_bounds__(...)
 #define __constant__ static
 #define __grid_constant__
-#define __align__(bytes) alignas(bytes)
+#define __align__(bytes) __attribute__((aligned(bytes)))
 // One block runs on an OS thread at a time. Never `extern`: dynamic_shared() of kernels/core/launch.cuh.
 #define __shared__ static thread_local
 

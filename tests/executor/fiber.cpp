@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
 #include <new>
 
@@ -113,6 +114,12 @@ void complete_switch([[maybe_unused]] void* fake_stack, [[maybe_unused]] const v
 #endif
 }
 
+// Stacks that all ended at the same offset of a page would share a few sets of the caches.
+std::size_t stagger() {
+  static std::atomic<std::size_t> fibers{0};
+  return fibers++ * 9 * 64 % 16384;
+}
+
 }  // namespace
 
 Fiber::Fiber(void (*body)(void*), void* argument)
@@ -122,7 +129,7 @@ Fiber::Fiber(void (*body)(void*), void* argument)
   if (memory == MAP_FAILED || mprotect(memory, kGuardBytes, PROT_NONE) != 0) throw std::bad_alloc();
   memory_ = static_cast<std::byte*>(memory);
   // What simt_switch_stack takes up: zeroed registers, and start() as where it returns to.
-  auto** top = reinterpret_cast<void**>(memory_ + kGuardBytes + kStackBytes);
+  auto** top = reinterpret_cast<void**>(memory_ + kGuardBytes + kStackBytes - stagger());
 #if defined(__x86_64__)
   top[-2] = reinterpret_cast<void*>(&Fiber::start);  // and above it no caller
   inside_ = top - 8;

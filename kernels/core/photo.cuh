@@ -23,6 +23,7 @@ __device__ inline void load_words(const std::uint8_t* row, int begin, int size, 
 #pragma unroll
     for (int i = 0; i < N; ++i) {
       word[i] = 0;
+#pragma unroll
       for (int b = 0; b < 4; ++b) {
         const int at = begin + 4 * i + b;
         if (at >= 0 && at < size) word[i] |= static_cast<std::uint32_t>(row[at]) << 8 * b;
@@ -34,16 +35,20 @@ __device__ inline void load_words(const std::uint8_t* row, int begin, int size, 
     std::uint32_t word[4];
   };
   if (N % 4 == 0 && (reinterpret_cast<std::uintptr_t>(from) & 15) == 0) {
+#pragma unroll
     for (int i = 0; i + 4 <= N; i += 4) {
       const Four four = *reinterpret_cast<const Four*>(from + 4 * i);
+#pragma unroll
       for (int b = 0; b < 4; ++b) word[i + b] = four.word[b];
     }
     return;
   }
   const auto* aligned = reinterpret_cast<const std::uint32_t*>(from - shift);
+#pragma unroll
   for (int i = 0; i < N; ++i) word[i] = aligned[i];
   if (shift == 0) return;
   const std::uint32_t last = aligned[N];
+#pragma unroll
   for (int i = 0; i < N; ++i)
     word[i] = bytes_at(word[i], i + 1 < N ? word[i + 1] : last, static_cast<unsigned>(shift));
 }
@@ -83,6 +88,7 @@ __device__ inline std::uint32_t channel_of(const std::uint32_t (&w)[C], int c) {
 template <class T, int C>
 __device__ inline T pick(const T (&channel)[C], int index) {
   T picked = channel[0];
+#pragma unroll
   for (int c = 1; c < C; ++c) picked = index == c ? channel[c] : picked;
   return picked;
 }
@@ -100,11 +106,13 @@ struct Interleaved {
     std::uint32_t word[kPixel];
     load_words(photo.data + row * photo.stride, x * kPixel, static_cast<int>(photo.width) * kPixel, word);
     Samples channel[C];
+#pragma unroll
     for (int c = 0; c < C; ++c) {
       if constexpr (sizeof(S) == 1) {
         channel[c] = channel_of<C>(word, c);
       } else {
         channel[c] = 0;
+#pragma unroll
         for (int i = 0; i < 4; ++i) {
           const int at = i * C + c;
           const std::uint32_t sample = word[at / 2] >> 16 * (at % 2) & 0xffff;
@@ -132,6 +140,7 @@ struct Nv12 {
     load_words(photo.data + row * photo.stride, x, width, luma);
     load_words(photo.chroma + row / 2 * photo.chroma_stride, pairs_x, (width + 1) & ~1, chroma);
     FourPixels<std::uint8_t> pixels{0, 0, 0, ~std::uint32_t{0}};
+#pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int pair = (x - pairs_x + i) / 2;  // 0, 1, 2
       const std::uint32_t uv = chroma[0] >> 16 * (pair & 1) & 0xffff;

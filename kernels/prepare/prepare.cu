@@ -103,7 +103,7 @@ __device__ void stage_pixels(const RowsJob& job, int group, int begin, int count
 // The `lanes` threads of an output take every lanes-th word of its window, so that the threads of a warp read
 // neighbouring words.
 template <class Format>
-__global__ void __launch_bounds__(kThreads) rows_kernel(RowsJob job) {
+__global__ void __launch_bounds__(kThreads, 3) rows_kernel(RowsJob job) {
   constexpr int P = kPlanes<Format>;
   __shared__ std::uint32_t stage[kRows][P][kSpanWords];
   const int out_w = job.windows.count, words = job.windows.words;

@@ -1,0 +1,288 @@
+#include <algorithm>
+
+#include "kernels/color/lab.h"
+#include "kernels/color/linear_table.cuh"
+#include "kernels/core/photo.cuh"
+#include "kernels/core/vector.cuh"
+#include "kernels/merge/merge.h"
+#include "kernels/resample/bilinear.h"
+
+namespace cuhue {
+namespace {
+
+// A block makes kTileW x kTileH pixels, four of a row a thread at a time.
+constexpr int kTileW = 128, kTileH = 32, kThreads = 256;
+// Rows of a tile begin up to three pixels further left, where their bytes are aligned.
+constexpr int kMostShift = 3;
+constexpr int kTileColumns = kTileW + kMostShift;
+// What a block holds of the colour map: all cells that its pixels lie between, unless the map is much larger
+// than the photo.
+constexpr int kMostCells = 4608, kMostEdges = 512;
+
+struct Ab {
+  float a, b;
+};
+
+struct MergeJob {
+  MergeDeviceParams p;
+  YuvToRgb factors;
+  int w, h, ab_w, ab_h;
+  int map_w, map_h;      // of the upsampled map
+  float step_x, step_y;  // its cells a photo pixel
+  float up_x, up_y;      // cells of ab a cell of the map
+  int cells_w, cells_h;  // most of a block; 0: a block holds none
+};
+
+__device__ inline float load_ab(const DeviceTensor& ab, int at) {
+  return ab.element == Element::f16 ? to_float(static_cast<const __half*>(ab.data)[at])
+                                    : static_cast<const float*>(ab.data)[at];
+}
+
+// Where a row or a column of the map comes from in ab.
+__device__ inline BilinearTap map_tap(const MergeJob& job, int i, float up, int size) {
+  if (job.p.upsampling == AbUpsampling::bilinear) return bilinear_tap(i, up, size);
+  const int from = job.p.upsampling == AbUpsampling::nearest ? i / job.p.factor : i;
+  return {from, from, 0.0f};
+}
+
+// A cell of the upsampled map, with the arithmetic of kernels/upsample.
+__device__ inline Ab map_cell(const MergeJob& job, const BilinearTap& y, const BilinearTap& x) {
+  const auto pitch = static_cast<int>(job.p.ab.pitch);
+  const int top = y.i0 * job.ab_w, bottom = y.i1 * job.ab_w;
+  float value[2];
+  for (int k = 0; k < 2; ++k) {
+    const float p00 = load_ab(job.p.ab, (top + x.i0) * pitch + k);
+    if (job.p.upsampling == AbUpsampling::none) {
+      value[k] = p00;
+    } else if (job.p.upsampling == AbUpsampling::nearest) {
+      value[k] = p00 * job.p.scale;
+    } else {
+      value[k] = bilinear_mix(p00, load_ab(job.p.ab, (top + x.i1) * pitch + k),
+                              load_ab(job.p.ab, (bottom + x.i0) * pitch + k),
+                              load_ab(job.p.ab, (bottom + x.i1) * pitch + k), y.w1, x.w1) *
+                 job.p.scale;
+    }
+  }
+  return {value[0], value[1]};
+}
+
+// The part of the map that a block works on.
+struct Cells {
+  const Ab* held = nullptr;  // [.., pitch]; nullptr: each is made anew
+  int left = 0, top = 0, pitch = 0;
+
+  __device__ Ab at(const MergeJob& job, int y, int x) const {
+    if (held != nullptr) return held[(y - top) * pitch + x - left];
+    return map_cell(job, map_tap(job, y, job.up_y, job.ab_h), map_tap(job, x, job.up_x, job.ab_w));
+  }
+  // The map between its cells, with the arithmetic of merge_cpu.
+  __device__ Ab between(const MergeJob& job, const BilinearTap& y, const BilinearTap& x) const {
+    const Ab p00 = at(job, y.i0, x.i0), p01 = at(job, y.i0, x.i1);
+    const Ab p10 = at(job, y.i1, x.i0), p11 = at(job, y.i1, x.i1);
+    const float chroma = job.p.chroma;
+    return {mix(mix(p00.a, p10.a, y.w1) * chroma, mix(p01.a, p11.a, y.w1) * chroma, x.w1),
+            mix(mix(p00.b, p10.b, y.w1) * chroma, mix(p01.b, p11.b, y.w1) * chroma, x.w1)};
+  }
+};
+
+// All threads of the block call it; `rows` and `columns` are the taps of its pixels.
+__device__ Cells hold_cells(const MergeJob& job, const BilinearTap* rows, const BilinearTap* columns) {
+  Cells cells;
+  if (job.cells_w == 0) return cells;
+  auto* held = dynamic_shared<Ab>();
+  auto* from_y = reinterpret_cast<BilinearTap*>(held + job.cells_w * job.cells_h);
+  BilinearTap* from_x = from_y + job.cells_h;
+  cells.held = held;
+  cells.left = columns[0].i0;
+  cells.top = rows[0].i0;
+  cells.pitch = columns[kTileColumns - 1].i1 - cells.left + 1;
+  const int height = rows[kTileH - 1].i1 - cells.top + 1;
+  for (int i = static_cast<int>(threadIdx.x); i < cells.pitch; i += kThreads)
+    from_x[i] = map_tap(job, cells.left + i, job.up_x, job.ab_w);
+  for (int i = static_cast<int>(threadIdx.x); i < height; i += kThreads)
+    from_y[i] = map_tap(job, cells.top + i, job.up_y, job.ab_h);
+  __syncthreads();
+  for (int i = static_cast<int>(threadIdx.x); i < cells.pitch * height; i += kThreads)
+    held[i] = map_cell(job, from_y[i / cells.pitch], from_x[i % cells.pitch]);
+  __syncthreads();
+  return cells;
+}
+
+// The blocks share all of ab between them.
+__device__ void look_for_not_finite(const MergeJob& job) {
+  const int count = job.ab_w * job.ab_h, pitch = static_cast<int>(job.p.ab.pitch);
+  const auto blocks = static_cast<int>(gridDim.x * gridDim.y);
+  bool found = false;
+  for (int i =
+           (static_cast<int>(blockIdx.y * gridDim.x + blockIdx.x)) * kThreads + static_cast<int>(threadIdx.x);
+       i < count; i += blocks * kThreads) {
+    for (int k = 0; k < 2; ++k) {
+      constexpr std::int32_t kExponent = 0x7f800000;
+      found = found || (float_to_bits(load_ab(job.p.ab, i * pitch + k)) & kExponent) == kExponent;
+    }
+  }
+  if (found) *job.p.not_finite = 1;
+}
+
+// How many pixels left of a tile's first one a row of it begins, so that four pixels are whole words.
+__device__ inline int shift_of(const std::uint8_t* row, int pixel_bytes) {
+  const auto at = static_cast<int>(reinterpret_cast<std::uintptr_t>(row) & 3);
+  for (int shift = 0; shift <= kMostShift; ++shift)
+    if (((at - shift * pixel_bytes) & 3) == 0) return shift;
+  return 0;
+}
+
+// Pixels [x, x + 4) of a row, those that lie in it: whole words where they can be.
+template <class Sample, int C>
+__device__ inline void store_four(const MutablePhotoRef& out, std::uint8_t* row, int x, int width,
+                                  const FourPixels<Sample>& pixels) {
+  constexpr int kSize = sizeof(Sample), kBits = 8 * kSize, kPerWord = 4 / kSize;
+  std::uint8_t* to = row + x * C * kSize;
+  if (x < 0 || x + 4 > width || (reinterpret_cast<std::uintptr_t>(to) & 3) != 0 ||
+      (C == 4 && out.alpha < 0)) {
+    for (int i = max(0, -x); i < min(4, width - x); ++i) {
+      for (int b = 0; b < kSize; ++b) {
+        const int bit = kBits * i + 8 * b;
+        std::uint8_t* pixel = to + i * C * kSize + b;
+        pixel[out.red * kSize] = static_cast<std::uint8_t>(pixels.r >> bit);
+        pixel[out.green * kSize] = static_cast<std::uint8_t>(pixels.g >> bit);
+        pixel[out.blue * kSize] = static_cast<std::uint8_t>(pixels.b >> bit);
+        if (out.alpha >= 0) pixel[out.alpha * kSize] = static_cast<std::uint8_t>(pixels.a >> bit);
+      }
+    }
+    return;
+  }
+  typename FourSamples<Sample>::Type channel[C];
+#pragma unroll
+  for (int c = 0; c < C; ++c)
+    channel[c] = c == out.red ? pixels.r : c == out.green ? pixels.g : c == out.blue ? pixels.b : pixels.a;
+  std::uint32_t word[C * kSize];
+#pragma unroll
+  for (int i = 0; i < C * kSize; ++i) {
+    word[i] = 0;
+#pragma unroll
+    for (int s = 0; s < kPerWord; ++s) {
+      const int at = i * kPerWord + s;  // sample of the four pixels
+      const auto sample = static_cast<Sample>(channel[at % C] >> kBits * (at / C));
+      word[i] |= static_cast<std::uint32_t>(sample) << kBits * s;
+    }
+  }
+  using Four = Vector<std::uint32_t, 4>;
+  if (C * kSize % 4 == 0 && (reinterpret_cast<std::uintptr_t>(to) & 15) == 0) {
+#pragma unroll
+    for (int i = 0; i + 4 <= C * kSize; i += 4)
+      *reinterpret_cast<Four*>(to + 4 * i) = {word[i], word[i + 1], word[i + 2], word[i + 3]};
+  } else {
+#pragma unroll
+    for (int i = 0; i < C * kSize; ++i) reinterpret_cast<std::uint32_t*>(to)[i] = word[i];
+  }
+}
+
+template <class Sample>
+__device__ inline float linear_of(std::uint32_t sample, const float* table) {
+  if constexpr (sizeof(Sample) == 1) {
+    return table[sample];
+  } else {
+    constexpr auto kToUnit = static_cast<float>(1.0 / 65535.0);
+    return srgb_to_linear(static_cast<float>(sample) * kToUnit);
+  }
+}
+
+// Samples of one colour from linear light.
+__device__ inline std::uint32_t sample_of(float linear, float full, bool truncate) {
+  const float v = linear_to_srgb(linear);
+  return static_cast<std::uint32_t>(truncate ? quantize<true>(v, full) : quantize<false>(v, full));
+}
+
+template <class Format>
+__global__ void __launch_bounds__(kThreads, 4) merge_kernel(MergeJob job) {
+  using Sample = typename Format::Sample;
+  using Samples = typename FourSamples<Sample>::Type;
+  constexpr int kBits = 8 * sizeof(Sample);
+  constexpr auto kFull = static_cast<float>((1 << kBits) - 1);
+  __shared__ float linear[256];
+  __shared__ BilinearTap columns[kTileColumns], rows[kTileH];
+  const int x0 = static_cast<int>(blockIdx.x) * kTileW - kMostShift;
+  const int y0 = static_cast<int>(blockIdx.y) * kTileH;
+  const auto thread = static_cast<int>(threadIdx.x);
+  if (thread < 256 && sizeof(Sample) == 1) linear[thread] = kDeviceLinearTable.of[thread];
+  if (thread < kTileColumns)
+    columns[thread] = bilinear_tap(min(max(x0 + thread, 0), job.w - 1), job.step_x, job.map_w);
+  if (thread < kTileH) rows[thread] = bilinear_tap(min(y0 + thread, job.h - 1), job.step_y, job.map_h);
+  if (job.p.not_finite != nullptr) look_for_not_finite(job);
+  __syncthreads();
+  const Cells cells = hold_cells(job, rows, columns);
+
+  const bool truncate = job.p.rounding == ByteRounding::truncate;
+  const int pixel_bytes = job.p.out.channels * static_cast<int>(sizeof(Sample));
+  for (int r = thread / 32; r < min(kTileH, job.h - y0); r += kThreads / 32) {
+    std::uint8_t* to = job.p.out.data + (y0 + r) * job.p.out.stride;
+    const int column = kMostShift - shift_of(to, pixel_bytes) + 4 * (thread % 32), x = x0 + column;
+    if (x >= job.w) continue;
+    const FourPixels<Sample> in = Format::four(job.p.photo, job.factors, y0 + r, x);
+    FourPixels<Sample> out{0, 0, 0, in.a};
+#pragma unroll 1
+    for (int i = 0; i < 4; ++i) {
+      const auto red = static_cast<Sample>(in.r >> kBits * i), green = static_cast<Sample>(in.g >> kBits * i),
+                 blue = static_cast<Sample>(in.b >> kBits * i);
+      const Ab ab = cells.between(job, rows[r], columns[column + i]);
+      const float y = luminance_y(linear_of<Sample>(red, linear), linear_of<Sample>(green, linear),
+                                  linear_of<Sample>(blue, linear));
+      const LinearRgb c = lab_to_linear(y, lab_f(y), ab.a, ab.b);
+      out.r |= static_cast<Samples>(sample_of(c.r, kFull, truncate)) << kBits * i;
+      out.g |= static_cast<Samples>(sample_of(c.g, kFull, truncate)) << kBits * i;
+      out.b |= static_cast<Samples>(sample_of(c.b, kFull, truncate)) << kBits * i;
+    }
+    if (job.p.out.channels == 3) {
+      store_four<Sample, 3>(job.p.out, to, x, job.w, out);
+    } else {
+      store_four<Sample, 4>(job.p.out, to, x, job.w, out);
+    }
+  }
+}
+
+MergeJob job_of(const MergeDeviceParams& p) {
+  MergeJob job{};
+  job.p = p;
+  job.factors = yuv_to_rgb(p.photo.coding);
+  job.w = checked_int(p.photo.width);
+  job.h = checked_int(p.photo.height);
+  job.ab_w = checked_int(p.ab.dims.w);
+  job.ab_h = checked_int(p.ab.dims.h);
+  const int factor = p.upsampling == AbUpsampling::none ? 1 : p.factor;
+  job.map_w = checked_int(p.ab.dims.w * factor);
+  job.map_h = checked_int(p.ab.dims.h * factor);
+  job.step_x = static_cast<float>(job.map_w) / static_cast<float>(job.w);
+  job.step_y = static_cast<float>(job.map_h) / static_cast<float>(job.h);
+  job.up_x = static_cast<float>(job.ab_w) / static_cast<float>(job.map_w);
+  job.up_y = static_cast<float>(job.ab_h) / static_cast<float>(job.map_h);
+  const auto most = [](int pixels, float step,
+                       int size) {  // cells under so many pixels, and one on each side
+    return static_cast<std::int64_t>(
+        std::min<double>(static_cast<double>(pixels) * static_cast<double>(step) + 3, size));
+  };
+  const std::int64_t cells_w = most(kTileColumns, job.step_x, job.map_w),
+                     cells_h = most(kTileH, job.step_y, job.map_h);
+  if (cells_w * cells_h <= kMostCells && cells_w + cells_h <= kMostEdges) {
+    job.cells_w = static_cast<int>(cells_w);
+    job.cells_h = static_cast<int>(cells_h);
+  }
+  return job;
+}
+
+}  // namespace
+
+void merge_cuda(const MergeDeviceParams& p, Stream stream) {
+  checked_int(p.ab.pixels() * p.ab.pitch);
+  checked_int(p.photo.width * p.photo.channels * p.photo.bytes_per_sample + 16);
+  checked_int(p.out.width * p.out.channels * p.out.bytes_per_sample + 16);
+  const MergeJob job = job_of(p);
+  const auto shared = static_cast<std::size_t>(job.cells_w * job.cells_h) * sizeof(Ab) +
+                      static_cast<std::size_t>(job.cells_w + job.cells_h) * sizeof(BilinearTap);
+  const dim3 grid{blocks_for(p.photo.width + kMostShift, kTileW), blocks_for(p.photo.height, kTileH)};
+  with_format(p.photo, [&](auto format) {
+    launch(merge_kernel<decltype(format)>, {grid, kThreads, shared}, stream, job);
+  });
+}
+
+}  // namespace cuhue

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <functional>
 #include <span>
+#include <stdexcept>
 #include <vector>
 
 #include "kernels/core/device_tensor.h"
@@ -22,6 +23,18 @@ void device_copy(void* to, const void* from,
 // Runs `work` in every order that threads of a block can be taken in: forward, reverse, shuffled. On a GPU
 // three times as it is.
 void for_each_order(const std::function<void()>& work);
+// What `run` gives in every order, which must be the same bits: throws std::logic_error when it is not.
+template <class Run>
+auto same_in_every_order(Run&& run) {
+  std::vector<decltype(run())> results;
+  for_each_order([&] { results.push_back(run()); });
+  for (const auto& values : results) {
+    const auto bytes = std::as_bytes(std::span(values)), first = std::as_bytes(std::span(results.front()));
+    if (bytes.size() != first.size() || std::memcmp(bytes.data(), first.data(), bytes.size()) != 0)
+      throw std::logic_error("a kernel's results depend on the order of its threads or blocks");
+  }
+  return results.front();
+}
 
 template <class T>
 class DeviceArray {

@@ -101,6 +101,7 @@ void use_gpu(cuhue_engine& engine, const cuhue_engine_options& o, int index) {
   c.precision = static_cast<Precision>(o.precision);
   c.tune = o.tune != 0;
   if (o.plan_cache != nullptr) c.plan_cache = o.plan_cache;
+  c.warn = [&engine](const std::string& text) { engine.say(CUHUE_LOG_WARNING, text); };
   engine.backend = make_cuda_backend(c);
   engine.on_gpu = true;
 }
@@ -114,8 +115,19 @@ void choose_device(cuhue_engine& engine, const cuhue_engine_options& o) {
   if (choice.index) return use_gpu(engine, o, *choice.index);
   std::string why;
   const std::optional<int> gpu = first_usable(why);
-  if (gpu) return use_gpu(engine, o, *gpu);
-  if (!choice.automatic) throw Error(Status::device, "device 'cuda': " + why + kUseCpu);
+  if (!choice.automatic) {
+    if (!gpu) throw Error(Status::device, "device 'cuda': " + why + kUseCpu);
+    return use_gpu(engine, o, *gpu);
+  }
+  if (gpu) {
+    try {
+      return use_gpu(engine, o, *gpu);
+    } catch (const Error& e) {  // e.g. other programs have all of its memory
+      if (e.status() != Status::device && e.status() != Status::out_of_memory) throw;
+      engine.say(CUHUE_LOG_WARNING, std::string("device 'auto' is the CPU: ") + e.what());
+      return use_cpu(engine, o, e.what());
+    }
+  }
   engine.say(CUHUE_LOG_INFO, "device 'auto' is the CPU: " + why);
   use_cpu(engine, o, why);
 }

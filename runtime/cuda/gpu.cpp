@@ -386,6 +386,10 @@ void Gpu::fill_zero(void* to, std::int64_t bytes, Stream stream) {
   use([&] { check(cudaMemsetAsync(to, 0, static_cast<std::size_t>(bytes), stream), "clearing memory"); });
 }
 
+void Gpu::launch(const std::function<void()>& work) {
+  use(work);
+}
+
 std::unique_ptr<Recording> Gpu::record(const std::function<void(Stream)>& work) {
   return use([&]() -> std::unique_ptr<Recording> {
     const StreamOwner own(*this);

@@ -56,7 +56,7 @@ class Gpu final : public Device {
   void copy_rows(void* to, std::ptrdiff_t to_stride, const void* from, std::ptrdiff_t from_stride,
                  std::int64_t bytes, std::int64_t rows, Stream stream) override;
   void fill_zero(void* to, std::int64_t bytes, Stream stream) override;
-  void launch(const std::function<void()>& work) override { use(work); }
+  void launch(const std::function<void()>& work) override;
   std::unique_ptr<Recording> record(const std::function<void(Stream)>& work) override;
   double seconds(const std::function<void(Stream)>& work, Stream stream) override;
 

@@ -1,4 +1,5 @@
-// The CUDA backend on the GPUs of this machine.
+// The CUDA backend on the GPUs of this machine, with the libraries that are there.
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -6,11 +7,27 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/cuda/backend.h"
+#include "runtime/cuda/cudnn.h"
 #include "runtime/cuda/gpu.h"
+#include "runtime/cuda/plan_cache.h"
 #include "runtime/graph/backend.h"
 #include "weights/status.h"
 
 namespace cuhue {
+
+namespace {
+
+// "cuDNN 9.19.0"
+std::string cudnn_text() {
+  try {
+    return "cuDNN " + cuda::cudnn_version();
+  } catch (const Error&) {  // without it our own kernels run every layer; an engine says why
+    return "without cuDNN";
+  }
+}
+
+}  // namespace
 
 std::vector<CudaDeviceInfo> cuda_devices(std::string& why) {
   std::vector<CudaDeviceInfo> devices;
@@ -18,7 +35,7 @@ std::vector<CudaDeviceInfo> cuda_devices(std::string& why) {
     const cuda::DeviceFacts& f = gpu.facts;
     CudaDeviceInfo d;
     d.description = f.name + ", compute capability " + std::to_string(f.major) + "." +
-                    std::to_string(f.minor) + ", driver " + f.driver;
+                    std::to_string(f.minor) + ", driver " + f.driver + ", " + cudnn_text();
     d.memory_bytes = f.total_bytes;
     d.multiprocessors = f.multiprocessors;
     d.unusable = std::move(gpu.unusable + kUseCpu);
@@ -45,11 +62,30 @@ cuda::DeviceFacts chosen(int index) {
   return gpu.facts;
 }
 
+// nullptr, and a warning, where cuDNN is missing or does not work.
+std::shared_ptr<cuda::ConvolutionLibrary> find_cudnn(const CudaOptions& options,
+                                                     const cuda::CudnnOptions& cudnn) {
+  try {
+    return cuda::make_cudnn_library(cudnn);
+  } catch (const Error& e) {
+    if (e.status() != Status::device) throw;
+    if (options.warn) options.warn(std::string("convolutions run without cuDNN, slower: ") + e.what());
+    return nullptr;
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
-  auto gpu = std::make_shared<cuda::Gpu>(chosen(options.device));
-  throw Error(Status::device, "not yet");
+  cuda::BackendParts parts;
+  parts.device = std::make_shared<cuda::Gpu>(chosen(options.device));
+  parts.precision = options.precision;
+  cuda::CudnnOptions cudnn;
+  cudnn.device = parts.device;
+  const std::filesystem::path file = options.plan_cache;
+  cudnn.cache = std::make_shared<cuda::PlanCache>(file.empty() ? cuda::PlanCache::default_path() : file);
+  parts.library = find_cudnn(options, cudnn);
+  return cuda::make_backend(std::move(parts));
 }
 
 }  // namespace cuhue

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "kernels/core/parallel.h"
+#include "kernels/pad/pad.h"
+#include "runtime/graph/kernel_params.h"
 
 namespace cuhue::cpu {
 namespace {
@@ -43,29 +45,21 @@ class PadStep final : public Step {
   TensorRef x_, out_;
 };
 
-std::vector<std::int64_t> sources(PadMode mode, std::int64_t pad, std::int64_t size, std::int64_t padded) {
+std::vector<std::int64_t> sources(BorderKind kind, std::int64_t pad, std::int64_t size, std::int64_t padded) {
   std::vector<std::int64_t> list;
   list.reserve(static_cast<std::size_t>(padded));
-  for (std::int64_t i = 0; i < padded; ++i) list.push_back(padded_source(mode, i, pad, size));
+  for (std::int64_t i = 0; i < padded; ++i) list.push_back(border_source(kind, i, pad, size));
   return list;
 }
 
 }  // namespace
 
-std::int64_t padded_source(PadMode mode, std::int64_t i, std::int64_t pad, std::int64_t size) {
-  std::int64_t source = i - pad;
-  if (mode == PadMode::reflect) {
-    if (source < 0) source = -source;
-    if (source >= size) source = 2 * (size - 1) - source;
-  }
-  return std::clamp<std::int64_t>(source, 0, size - 1);
-}
-
 Place emit_pad(const Convolution& op, ValueId x, const Dims& padded, Lowering& lowering) {
   const Place from = lowering.read(x, lowering.place(x).block);
   const Place to = lowering.temporary(padded, from.block);
-  lowering.emit(std::make_unique<PadStep>(from, to, sources(op.pad_mode, op.pad_top, from.dims.h, padded.h),
-                                          sources(op.pad_mode, op.pad_left, from.dims.w, padded.w)),
+  const BorderKind kind = border_kind(op.pad_mode);
+  lowering.emit(std::make_unique<PadStep>(from, to, sources(kind, op.pad_top, from.dims.h, padded.h),
+                                          sources(kind, op.pad_left, from.dims.w, padded.w)),
                 "kernels", padded, 0);
   return to;
 }

@@ -3,6 +3,7 @@
 
 #include "runtime/cpu/providers.h"
 #include "runtime/cpu/reference_ops.h"
+#include "runtime/graph/kernel_params.h"
 
 namespace cuhue::cpu {
 namespace {
@@ -19,7 +20,7 @@ class ReferenceStep final : public Step {
     if (const auto* convolution = std::get_if<Convolution>(&op_)) {
       reference_convolution(*convolution, x_, weight_, bias_, y_);
     } else if (const auto* pool = std::get_if<Pool>(&op_)) {
-      reference_pool(*pool, x_, y_);
+      pool_cpu({x_, y_, pool_window(*pool)});
     } else {
       reference_matmul(x_, weight_, bias_, y_);
     }

@@ -1,10 +1,8 @@
 #include "runtime/cpu/reference_ops.h"
 
-#include <algorithm>
-#include <limits>
-
 #include "kernels/core/parallel.h"
-#include "runtime/cpu/pad.h"
+#include "kernels/pad/pad.h"
+#include "runtime/graph/kernel_params.h"
 
 namespace cuhue::cpu {
 namespace {
@@ -43,8 +41,8 @@ double window_sum(const Convolution& op, const TensorRef& x, std::int64_t n, con
         from = {from.h - op.pad_top, from.w - op.pad_left};
         if (!inside(x.dims, from)) continue;
       } else {
-        from = {padded_source(op.pad_mode, from.h, op.pad_top, x.dims.h),
-                padded_source(op.pad_mode, from.w, op.pad_left, x.dims.w)};
+        from = {border_source(border_kind(op.pad_mode), from.h, op.pad_top, x.dims.h),
+                border_source(border_kind(op.pad_mode), from.w, op.pad_left, x.dims.w)};
       }
       const float* pixel = plane_of(x, n, 0) + from.h * x.dims.w + from.w;
       const float* tap = weight + kh * op.kernel_w + kw;
@@ -75,25 +73,6 @@ double covering_sum(const Convolution& op, const TensorRef& x, std::int64_t n, c
   return sum;
 }
 
-float pooled(const Pool& op, const TensorRef& x, const float* plane, Pixel at) {
-  double sum = 0;
-  float most = -std::numeric_limits<float>::infinity();
-  int count = 0;
-  for (int kh = 0; kh < op.kernel; ++kh) {
-    for (int kw = 0; kw < op.kernel; ++kw) {
-      const Pixel from = {at.h * op.stride + kh - op.pad_top, at.w * op.stride + kw - op.pad_left};
-      if (!inside(x.dims, from)) continue;
-      const float value = plane[from.h * x.dims.w + from.w];
-      sum += value;
-      most = std::max(most, value);
-      ++count;
-    }
-  }
-  if (op.kind == PoolKind::max) return most;
-  if (op.kind == PoolKind::average) count = op.kernel * op.kernel;
-  return static_cast<float>(sum / std::max(count, 1));
-}
-
 }  // namespace
 
 void reference_convolution(const Convolution& op, const TensorRef& x, const float* weight, const float* bias,
@@ -116,14 +95,6 @@ void reference_matmul(const TensorRef& x, const float* weight, const float* bias
     double sum = bias != nullptr ? bias[c] : 0.0;
     for (std::int64_t i = 0; i < x.dims.c; ++i) sum += double{*plane_of(x, n, i)} * weight[c * x.dims.c + i];
     *plane = static_cast<float>(sum);
-  });
-}
-
-void reference_pool(const Pool& op, const TensorRef& x, const TensorRef& out) {
-  each_plane(out, [&](std::int64_t n, std::int64_t c, float* plane) {
-    for (std::int64_t h = 0; h < out.dims.h; ++h) {
-      for (std::int64_t w = 0; w < out.dims.w; ++w) *plane++ = pooled(op, x, plane_of(x, n, c), {h, w});
-    }
   });
 }
 

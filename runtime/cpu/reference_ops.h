@@ -13,6 +13,5 @@ void reference_convolution(const Convolution& op, const TensorRef& x, const floa
                            const TensorRef& out);
 // weight [out, c].
 void reference_matmul(const TensorRef& x, const float* weight, const float* bias, const TensorRef& out);
-void reference_pool(const Pool& op, const TensorRef& x, const TensorRef& out);
 
 }  // namespace cuhue::cpu

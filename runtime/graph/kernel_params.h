@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/pad/pad.h"
 #include "kernels/pool/pool.h"
 #include "runtime/graph/graph.h"
 
@@ -22,6 +23,12 @@ constexpr PoolWindow pool_window(const Pool& op) {
                            : op.kind == PoolKind::average ? PoolingKind::average
                                                           : PoolingKind::average_valid;
   return {kind, op.kernel, op.stride, op.pad_top, op.pad_left};
+}
+
+constexpr BorderKind border_kind(PadMode mode) {
+  return mode == PadMode::zero      ? BorderKind::zero
+         : mode == PadMode::reflect ? BorderKind::reflect
+                                    : BorderKind::replicate;
 }
 
 }  // namespace cuhue

@@ -65,13 +65,16 @@ Lowering::Lowering(const Graph& graph, WeightStore& weights, ConvolutionLibrary*
       options_(options),
       places_(graph.values.size()),
       only_reader_(graph.values.size()),
-      scores_(graph.values.size()),
+      in_float_(graph.values.size()),
       outputs_(graph.outputs.size()) {
   for (const Node& node : graph.nodes) {
     for (const ValueId v : uses(node)) only_reader_[index(v)] = uses_left(v) == 1 ? &node : nullptr;
-    if (std::holds_alternative<Softmax>(node.op)) scores_[index(node.inputs[0])] = true;
+    if (std::holds_alternative<Softmax>(node.op)) in_float_[index(node.inputs[0])] = true;
   }
-  for (const Binding& output : graph.outputs) only_reader_[index(output.value)] = nullptr;
+  for (const Binding& output : graph.outputs) {
+    only_reader_[index(output.value)] = nullptr;
+    if (planes_are_pixels(dims(output.value))) in_float_[index(output.value)] = true;
+  }
   lowered_.outputs.resize(graph.outputs.size());
 }
 
@@ -92,7 +95,7 @@ ConvolutionMath Lowering::math() const {
 }
 
 Element Lowering::element_of(ValueId v) const {
-  const bool half = options_.precision == Precision::fp16 && dims(v).c > kFewChannels && !scores_[index(v)];
+  const bool half = options_.precision == Precision::fp16 && dims(v).c > kFewChannels && !in_float_[index(v)];
   return half ? Element::f16 : Element::f32;
 }
 
@@ -107,7 +110,7 @@ void Lowering::place_inputs() {
     touched().clear();
     places_[index(v)] = planes;
     if (planes_are_pixels(dims(v)) || uses_left(v) == 0) continue;
-    const Place packed = place_of_output(v, std::nullopt);
+    const Place packed = place_of_output(v);
     places_[index(v)] = packed;
     touch(planes.buffer);
     touch(packed.buffer);
@@ -203,25 +206,24 @@ Place Lowering::temporary(const Dims& dims, Element element) {
   return new_place(dims, element);
 }
 
-std::optional<Place> Lowering::slice_place(ValueId v, std::optional<Element> only) {
+std::optional<Place> Lowering::slice_place(ValueId v) {
   const auto& part_of = slice(v);
   if (!part_of) return std::nullopt;
   auto whole = concats_.find(part_of->node);
   if (whole == concats_.end()) {
-    const Place place = place_of_output(graph().nodes[part_of->node].output, std::nullopt);
+    const Place place = place_of_output(graph().nodes[part_of->node].output);
     share(place.buffer);
     whole = concats_.emplace(part_of->node, place).first;
   }
   Place place = whole->second;
-  if (only && place.element != *only) return std::nullopt;
   place.offset += part_of->channel;
   place.dims = dims(v);
   return place;
 }
 
-Place Lowering::place_of_output(ValueId v, std::optional<Element> only) {
-  if (const auto part = slice_place(v, only)) return *part;
-  return new_place(dims(v), only.value_or(element_of(v)));
+Place Lowering::place_of_output(ValueId v) {
+  if (const auto part = slice_place(v)) return *part;
+  return new_place(dims(v), element_of(v));
 }
 
 Place Lowering::read(ValueId v) {
@@ -229,12 +231,12 @@ Place Lowering::read(ValueId v) {
   return place(v);
 }
 
-Place Lowering::write(std::optional<Element> only) {
+Place Lowering::write() {
   const ValueId v = node()->output;
   if (!places_[index(v)]) {
     // A concatenation whose parts are in place already has its buffer.
     const auto made = concats_.find(static_cast<std::size_t>(node() - graph().nodes.data()));
-    places_[index(v)] = made != concats_.end() ? made->second : place_of_output(v, only);
+    places_[index(v)] = made != concats_.end() ? made->second : place_of_output(v);
   }
   return read(v);
 }

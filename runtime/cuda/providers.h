@@ -44,9 +44,9 @@ class Lowering : public LoweringBooks {
   ConvolutionMath math() const;
   // Where the value stands.
   Place read(ValueId v);
-  // Where the current node's output goes: its slice of a concatenation, or a new buffer. In the element that
-  // suits the value, or in `only` this one. The same place however often it is asked for.
-  Place write(std::optional<Element> only = {});
+  // Where the current node's output goes: its slice of a concatenation, or a new buffer. The same place
+  // however often it is asked for.
+  Place write();
   // The current node's output takes the memory of this input, which nothing reads later.
   bool may_overwrite(ValueId v);
   Place overwrite(ValueId v);
@@ -75,8 +75,8 @@ class Lowering : public LoweringBooks {
   std::optional<OutputMap> map_of(const Binding& output) const;
   Element element_of(ValueId v) const;
   Place new_place(const Dims& dims, Element element);
-  Place place_of_output(ValueId v, std::optional<Element> only);
-  std::optional<Place> slice_place(ValueId v, std::optional<Element> only);
+  Place place_of_output(ValueId v);
+  std::optional<Place> slice_place(ValueId v);
   bool takes_in(const Node& reader, ValueId v, const Chain& chain) const;
   const Place& place(ValueId v) const { return *places_[static_cast<std::size_t>(v)]; }
 
@@ -86,7 +86,7 @@ class Lowering : public LoweringBooks {
   Lowered lowered_;
   std::vector<std::optional<Place>> places_;  // of each value, once it is made
   std::vector<const Node*> only_reader_;  // of each value; nullptr: none, several, or an output of the graph
-  std::vector<bool> scores_;              // of each value: a softmax reads it
+  std::vector<bool> in_float_;            // of each value: also where others are f16
   std::map<std::size_t, Place> concats_;  // buffers made before their concatenation runs, by its node
   std::map<ValueId, Chain> deferred_;
   std::map<ValueId, std::vector<ValueId>> held_;  // what a deferred value will still read

@@ -216,6 +216,12 @@ const char* name_of(ConvolutionKernel kernel) {
   return "own implicit_gemm";
 }
 
+// As it will be, in a buffer at address 0: buffers are aligned.
+DeviceTensor from_start(const Place& p) {
+  const auto offset = static_cast<std::uintptr_t>(p.offset * element_bytes(p.element));
+  return {reinterpret_cast<void*>(offset), p.dims, p.element, p.pitch};
+}
+
 bool emit_own(const Job& job, Lowering& lowering) {
   const Place in = emit_border(job, lowering);
   ConvolutionDeviceParams params;
@@ -232,9 +238,13 @@ bool emit_own(const Job& job, Lowering& lowering) {
   const auto scratch_bytes = convolution_scratch_bytes(job.shape, params.math, params.multiprocessors);
   const int scratch = scratch_bytes > 0 ? lowering.scratch(static_cast<std::int64_t>(scratch_bytes)) : -1;
   const auto fused = job.epilogue.first(std::min<std::size_t>(job.epilogue.size(), DeviceEpilogue::kMost));
+  StepFacts facts{name_of(convolution_kernel(job.shape)), job.out.dims, job.macs, {}, 1};
+  params.x = from_start(in);
+  params.out = from_start(job.out);
+  facts.launches = convolution_launches(params);
   lowering.emit(
       std::make_unique<OwnStep>(in, job.out, scratch, PlannedEpilogue(job.node, lowering, fused), params),
-      {name_of(convolution_kernel(job.shape)), job.out.dims, job.macs, {}, 1}, {in, job.out});
+      std::move(facts), {in, job.out});
   const auto left = job.epilogue.subspan(fused.size());
   if (!left.empty()) emit_elementwise(job.node, lowering, job.out, job.out, left);
   return true;

@@ -68,7 +68,7 @@ class ElementwiseGroup final : public Step {
   ElementwiseDeviceParams params_;
 };
 
-// `other` is the second input of an Add.
+// The rest of an epilogue whose first steps are x's own, when x was left to this node.
 bool serve_elementwise(const Node& node, Lowering& lowering, ValueId x, const EpilogueStep& op) {
   Chain chain = lowering.take(x);
   chain.ops.push_back(op);
@@ -102,7 +102,7 @@ bool serve_concat(const Node& node, Lowering& lowering) {
 
 bool serve_upsample(const Node& node, Lowering& lowering, const Upsample& op) {
   const Place from = lowering.read(node.inputs[0]);
-  const Place to = lowering.write(from.element);
+  const Place to = lowering.write();
   UpsampleDeviceParams params;
   params.factor = op.factor;
   params.scale = op.scale;
@@ -119,7 +119,7 @@ bool serve_upsample(const Node& node, Lowering& lowering, const Upsample& op) {
 
 bool serve_pool(const Node& node, Lowering& lowering, const Pool& op) {
   const Place from = lowering.read(node.inputs[0]);
-  const Place to = lowering.write(from.element);
+  const Place to = lowering.write();
   PoolDeviceParams params;
   params.window = pool_window(op);
   emit_kernel<PoolDeviceParams, pool_cuda>(lowering, from, to, params);

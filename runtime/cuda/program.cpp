@@ -56,6 +56,7 @@ std::span<const StepProfile> CudaProgram::profile() {
           network_.device().seconds([&](Stream s) { lowered.steps[i].step->run(s); }, stream);
     }
   });
+  network_.wait();
   return profile_;
 }
 

@@ -62,7 +62,8 @@ class HostEvent final : public cuda::Event {
     if (stream_) stream_->run_until(number_);
   }
   void hold(Stream stream) override {
-    if (stream_) host_stream(stream).keep([on = stream_, number = number_] { on->run_until(number); });
+    if (!stream_ || stream_.get() == &host_stream(stream)) return;  // its own work is in order anyway
+    host_stream(stream).keep([on = stream_, number = number_] { on->run_until(number); });
   }
 
  private:

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/elementwise/elementwise.h"
 #include "runtime/cuda/cudnn_engines.h"
 #include "runtime/cuda/cudnn_problem.h"
+#include "runtime/cuda/half_vectors.h"
 #include "weights/status.h"
 
 namespace cuhue::cuda {
@@ -106,23 +106,14 @@ void CudnnPlan::prepare(const ConvolutionOperands& operands) {
   if (vector_element(problem_) == Element::f32 || (!e.bias && !e.affine)) return;
 
   const std::int64_t k = problem_.shape.out.c;
-  const std::int64_t stride = (k * element_bytes(Element::f16) + 255) / 256 * 256;
-  halves_ = Memory(session_->device(), 3 * stride, "a layer's vectors as half");
-  const OwnedStream stream(session_->device());
-  std::byte* place = halves_.data();
-  const auto convert = [&](const float* vector, const void*& as_half) {
-    ElementwiseDeviceParams p;
-    // Reads only: the view of a tensor has no constant form.
-    p.x = dense_device_tensor(const_cast<float*>(vector), {1, k, 1, 1}, Element::f32);
-    p.out = dense_device_tensor(place, {1, k, 1, 1}, Element::f16);
-    session_->device()->launch([&] { elementwise_cuda(p, stream.get()); });
-    as_half = place;
-    place += stride;
-  };
-  if (e.bias) convert(operands.bias, bias_);
-  if (e.affine) convert(operands.scale, scale_);
-  if (e.affine) convert(operands.shift, shift_);
-  session_->device()->synchronize(stream.get());
+  std::vector<const float*> vectors;
+  if (e.bias) vectors.push_back(operands.bias);
+  if (e.affine) vectors.insert(vectors.end(), {operands.scale, operands.shift});
+  halves_ = half_vectors(session_->device(), vectors, k);
+  int next = 0;
+  if (e.bias) bias_ = half_vector(halves_, k, next++);
+  if (e.affine) scale_ = half_vector(halves_, k, next++);
+  if (e.affine) shift_ = half_vector(halves_, k, next);
 }
 
 CudnnPlan::Addresses CudnnPlan::addresses_of(const ConvolutionOperands& o) const {

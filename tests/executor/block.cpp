@@ -7,22 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include "tests/executor/asan.h"
 #include "tests/executor/shared_memory.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SIMT_ADDRESS_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define SIMT_ADDRESS_SANITIZER 1
-#endif
-#if defined(SIMT_ADDRESS_SANITIZER)
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(address, bytes) ((void)(address), (void)(bytes))
-#define ASAN_UNPOISON_MEMORY_REGION(address, bytes) ((void)(address), (void)(bytes))
-#endif
 
 namespace simt {
 namespace {

@@ -2,9 +2,12 @@
 #include "tests/executor/executor.h"
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <numeric>
 #include <string>
@@ -12,6 +15,7 @@
 #include <vector>
 
 #include "kernels/core/mma.cuh"
+#include "tests/executor/asan.h"
 #include "tests/executor/device_array.h"
 #include "tests/executor/shared_memory.h"
 
@@ -330,8 +334,49 @@ __global__ void store_beyond_shared(int* out) {
 
 }  // namespace
 
-#if !defined( \
-    __SANITIZE_ADDRESS__)  // which ends the program at once; tests/executor/asan_test.sh sees to that
+#if defined(SIMT_ADDRESS_SANITIZER)
+
+namespace {
+
+// What a process says that does `work` and nothing else.
+template <class Work>
+std::string last_words(Work&& work) {
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    dup2(ends[1], 2);
+    work();
+    _exit(0);
+  }
+  close(ends[1]);
+  std::string words;
+  std::array<char, 4096> buffer{};
+  for (ssize_t n = 0; (n = read(ends[0], buffer.data(), buffer.size())) > 0;)
+    words.append(buffer.data(), static_cast<std::size_t>(n));
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return status == 0 ? "" : words;
+}
+
+}  // namespace
+
+TEST_CASE("executor: AddressSanitizer names the kernel of a store one beyond its memory") {
+  const std::string global = last_words([] {
+    DeviceArray<int> out(100);
+    launch(store_one_too_many, {1, 32}, nullptr, out.data(), 100);
+  });
+  CHECK(has(global, "ERROR: AddressSanitizer: use-after-poison"));
+  CHECK(has(global, "store_one_too_many"));
+  const std::string shared = last_words([] { result(store_beyond_shared, 64, 64, 64 * sizeof(int)); });
+  CHECK(has(shared, "ERROR: AddressSanitizer: use-after-poison"));
+  CHECK(has(shared, "store_beyond_shared"));
+}
+
+#else
+
 TEST_CASE("executor: a store one beyond its memory is caught") {
   CHECK_THROWS_WITH(([] {
                       DeviceArray<int> out(100);
@@ -341,6 +386,7 @@ TEST_CASE("executor: a store one beyond its memory is caught") {
   CHECK(has(error_of([] { result(store_beyond_shared, 64, 64, 64 * sizeof(int)); }),
             "wrote outside of its dynamic shared memory"));
 }
+
 #endif
 
 TEST_CASE("executor: stores that fill memory to its last byte are fine") {

@@ -7,18 +7,7 @@
 #include <cstdint>
 #include <new>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SIMT_ADDRESS_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define SIMT_ADDRESS_SANITIZER 1
-#endif
-#if defined(SIMT_ADDRESS_SANITIZER)
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-#endif
+#include "tests/executor/asan.h"
 
 // Saves the registers that a call preserves on the stack, its pointer in *save, and takes up the stack `to`.
 extern "C" void simt_switch_stack(void** save, void* to);
@@ -141,9 +130,7 @@ Fiber::Fiber(void (*body)(void*), void* argument)
 }
 
 Fiber::~Fiber() {
-#if defined(SIMT_ADDRESS_SANITIZER)
-  __asan_unpoison_memory_region(memory_ + kGuardBytes, kStackBytes);
-#endif
+  ASAN_UNPOISON_MEMORY_REGION(memory_ + kGuardBytes, kStackBytes);
   munmap(memory_, kGuardBytes + kStackBytes);
 }
 

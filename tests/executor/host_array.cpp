@@ -3,6 +3,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "tests/executor/asan.h"
 #include "tests/executor/device_array.h"
 #include "tests/executor/executor.h"
 
@@ -35,13 +36,17 @@ void* device_allocate(std::size_t bytes) {
   std::memset(memory, kGuardByte, whole);
   std::memcpy(memory, &bytes, sizeof bytes);
   std::memset(memory + kGuard, kPoison, bytes);
+  ASAN_POISON_MEMORY_REGION(memory, kGuard);
+  ASAN_POISON_MEMORY_REGION(memory + kGuard + bytes, whole - kGuard - bytes);
   return memory + kGuard;
 }
 
 void device_free(void* data) {
   auto* memory = static_cast<unsigned char*>(data) - kGuard;
+  ASAN_UNPOISON_MEMORY_REGION(memory, kGuard);
   std::size_t bytes = 0;
   std::memcpy(&bytes, memory, sizeof bytes);
+  ASAN_UNPOISON_MEMORY_REGION(memory + kGuard + bytes, kGuard);
   bool intact = true;
   for (std::size_t i = sizeof bytes; i < kGuard; ++i) intact = intact && memory[i] == kGuardByte;
   for (std::size_t i = kGuard + bytes; i < 2 * kGuard + bytes; ++i)

@@ -31,6 +31,17 @@ if(SANITIZE STREQUAL "" AND (symbols OR count LESS 40))
   message(FATAL_ERROR "of ${count} exported symbols these are not the C API's: ${symbols}")
 endif()
 
+# It loads on machines without CUDA: what it has of CUDA is inside it, or opened when a GPU is used.
+find_program(READELF readelf REQUIRED)
+run("needed libraries" ${READELF} -d ${prefix}/${LIBDIR}/libcuhue.so)
+if(NOT output MATCHES "NEEDED[^\n]*libc\\.so")
+  message(FATAL_ERROR "readelf's answer is not understood:\n${output}")
+endif()
+string(REGEX MATCHALL "NEEDED[^\n]*lib(cuda|cudnn|cublas|nv)[^\n]*" needed "${output}")
+if(needed)
+  message(FATAL_ERROR "libcuhue.so needs libraries of CUDA to load: ${needed}")
+endif()
+
 set(flags "-std=c99 -Wall -Wextra -Wno-missing-field-initializers")
 if(SANITIZE)
   string(APPEND flags " -fsanitize=${SANITIZE}")

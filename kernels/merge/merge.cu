@@ -15,9 +15,10 @@ constexpr int kTileW = 128, kTileH = 32, kThreads = 256;
 // Rows of a tile begin up to three pixels further left, where their bytes are aligned.
 constexpr int kMostShift = 3;
 constexpr int kTileColumns = kTileW + kMostShift;
-// What a block holds of the colour map: all cells that its pixels lie between, unless the map is much larger
-// than the photo.
-constexpr int kMostCells = 4608, kMostEdges = 512;
+// What a block holds of the upsampled map: all cells that its pixels lie between; where the map is larger
+// than the photo, only those that are neighbours of a pixel, of a lower tile.
+constexpr int kMostCells = 4608, kMostEdges = 512, kLowTileH = 8;
+static_assert(2 * kTileColumns * 2 * kLowTileH <= kMostCells && 2 * (kTileColumns + kLowTileH) <= kMostEdges);
 
 struct Ab {
   float a, b;
@@ -30,7 +31,9 @@ struct MergeJob {
   int map_w, map_h;      // of the upsampled map
   float step_x, step_y;  // its cells a photo pixel
   float up_x, up_y;      // cells of ab a cell of the map
-  int cells_w, cells_h;  // most of a block; 0: a block holds none
+  int tile_h;
+  bool sparse;           // a block holds two rows a row and two columns a column, not all between them
+  int cells_w, cells_h;  // most of a block
 };
 
 __device__ inline float load_ab(const DeviceTensor& ab, int at) {
@@ -66,46 +69,48 @@ __device__ inline Ab map_cell(const MergeJob& job, const BilinearTap& y, const B
   return {value[0], value[1]};
 }
 
-// The part of the map that a block works on.
-struct Cells {
-  const Ab* held = nullptr;  // [.., pitch]; nullptr: each is made anew
-  int left = 0, top = 0, pitch = 0;
+// Where a row or a column that a block holds is in the map.
+__device__ inline int held_at(const MergeJob& job, const BilinearTap* taps, int i) {
+  if (!job.sparse) return taps[0].i0 + i;
+  return i % 2 == 0 ? taps[i / 2].i0 : taps[i / 2].i1;
+}
 
-  __device__ Ab at(const MergeJob& job, int y, int x) const {
-    if (held != nullptr) return held[(y - top) * pitch + x - left];
-    return map_cell(job, map_tap(job, y, job.up_y, job.ab_h), map_tap(job, x, job.up_x, job.ab_w));
-  }
-  // The map between its cells, with the arithmetic of merge_cpu.
-  __device__ Ab between(const MergeJob& job, const BilinearTap& y, const BilinearTap& x) const {
-    const Ab p00 = at(job, y.i0, x.i0), p01 = at(job, y.i0, x.i1);
-    const Ab p10 = at(job, y.i1, x.i0), p11 = at(job, y.i1, x.i1);
-    const float chroma = job.p.chroma;
-    return {mix(mix(p00.a, p10.a, y.w1) * chroma, mix(p01.a, p11.a, y.w1) * chroma, x.w1),
-            mix(mix(p00.b, p10.b, y.w1) * chroma, mix(p01.b, p11.b, y.w1) * chroma, x.w1)};
-  }
-};
-
-// All threads of the block call it; `rows` and `columns` are the taps of its pixels.
-__device__ Cells hold_cells(const MergeJob& job, const BilinearTap* rows, const BilinearTap* columns) {
-  Cells cells;
-  if (job.cells_w == 0) return cells;
-  auto* held = dynamic_shared<Ab>();
-  auto* from_y = reinterpret_cast<BilinearTap*>(held + job.cells_w * job.cells_h);
+// Makes the cells [rows, columns] under the taps of a block's pixels; then lets the taps point to them: rows
+// to the first cell of a row. All threads of the block call it.
+__device__ const Ab* hold_cells(const MergeJob& job, BilinearTap* rows, BilinearTap* columns) {
+  const auto thread = static_cast<int>(threadIdx.x);
+  auto* cells = dynamic_shared<Ab>();
+  auto* from_y = reinterpret_cast<BilinearTap*>(cells + job.cells_w * job.cells_h);
   BilinearTap* from_x = from_y + job.cells_h;
-  cells.held = held;
-  cells.left = columns[0].i0;
-  cells.top = rows[0].i0;
-  cells.pitch = columns[kTileColumns - 1].i1 - cells.left + 1;
-  const int height = rows[kTileH - 1].i1 - cells.top + 1;
-  for (int i = static_cast<int>(threadIdx.x); i < cells.pitch; i += kThreads)
-    from_x[i] = map_tap(job, cells.left + i, job.up_x, job.ab_w);
-  for (int i = static_cast<int>(threadIdx.x); i < height; i += kThreads)
-    from_y[i] = map_tap(job, cells.top + i, job.up_y, job.ab_h);
+  const int left = columns[0].i0, top = rows[0].i0;
+  const int w = job.sparse ? job.cells_w : columns[kTileColumns - 1].i1 - left + 1;
+  const int h = job.sparse ? job.cells_h : rows[job.tile_h - 1].i1 - top + 1;
+  for (int i = thread; i < w; i += kThreads)
+    from_x[i] = map_tap(job, held_at(job, columns, i), job.up_x, job.ab_w);
+  for (int i = thread; i < h; i += kThreads)
+    from_y[i] = map_tap(job, held_at(job, rows, i), job.up_y, job.ab_h);
   __syncthreads();
-  for (int i = static_cast<int>(threadIdx.x); i < cells.pitch * height; i += kThreads)
-    held[i] = map_cell(job, from_y[i / cells.pitch], from_x[i % cells.pitch]);
+  for (int i = thread; i < w * h; i += kThreads) cells[i] = map_cell(job, from_y[i / w], from_x[i % w]);
+  if (thread < kTileColumns) {
+    BilinearTap& tap = columns[thread];
+    tap.i0 = job.sparse ? 2 * thread : tap.i0 - left;
+    tap.i1 = job.sparse ? 2 * thread + 1 : tap.i1 - left;
+  }
+  if (thread < job.tile_h) {
+    BilinearTap& tap = rows[thread];
+    tap.i0 = (job.sparse ? 2 * thread : tap.i0 - top) * w;
+    tap.i1 = (job.sparse ? 2 * thread + 1 : tap.i1 - top) * w;
+  }
   __syncthreads();
   return cells;
+}
+
+// The map between its cells, with the arithmetic of merge_cpu.
+__device__ inline Ab ab_between(const Ab* cells, const BilinearTap& y, const BilinearTap& x, float chroma) {
+  const Ab p00 = cells[y.i0 + x.i0], p01 = cells[y.i0 + x.i1];
+  const Ab p10 = cells[y.i1 + x.i0], p11 = cells[y.i1 + x.i1];
+  return {mix(mix(p00.a, p10.a, y.w1) * chroma, mix(p01.a, p11.a, y.w1) * chroma, x.w1),
+          mix(mix(p00.b, p10.b, y.w1) * chroma, mix(p01.b, p11.b, y.w1) * chroma, x.w1)};
 }
 
 // The blocks share all of ab between them.
@@ -203,19 +208,19 @@ __global__ void __launch_bounds__(kThreads, 4) merge_kernel(MergeJob job) {
   __shared__ float linear[256];
   __shared__ BilinearTap columns[kTileColumns], rows[kTileH];
   const int x0 = static_cast<int>(blockIdx.x) * kTileW - kMostShift;
-  const int y0 = static_cast<int>(blockIdx.y) * kTileH;
+  const int y0 = static_cast<int>(blockIdx.y) * job.tile_h;
   const auto thread = static_cast<int>(threadIdx.x);
   if (thread < 256 && sizeof(Sample) == 1) linear[thread] = kDeviceLinearTable.of[thread];
   if (thread < kTileColumns)
     columns[thread] = bilinear_tap(min(max(x0 + thread, 0), job.w - 1), job.step_x, job.map_w);
-  if (thread < kTileH) rows[thread] = bilinear_tap(min(y0 + thread, job.h - 1), job.step_y, job.map_h);
+  if (thread < job.tile_h) rows[thread] = bilinear_tap(min(y0 + thread, job.h - 1), job.step_y, job.map_h);
   if (job.p.not_finite != nullptr) look_for_not_finite(job);
   __syncthreads();
-  const Cells cells = hold_cells(job, rows, columns);
+  const Ab* cells = hold_cells(job, rows, columns);
 
   const bool truncate = job.p.rounding == ByteRounding::truncate;
   const int pixel_bytes = job.p.out.channels * static_cast<int>(sizeof(Sample));
-  for (int r = thread / 32; r < min(kTileH, job.h - y0); r += kThreads / 32) {
+  for (int r = thread / 32; r < min(job.tile_h, job.h - y0); r += kThreads / 32) {
     std::uint8_t* to = job.p.out.data + (y0 + r) * job.p.out.stride;
     const int column = kMostShift - shift_of(to, pixel_bytes) + 4 * (thread % 32), x = x0 + column;
     if (x >= job.w) continue;
@@ -225,7 +230,7 @@ __global__ void __launch_bounds__(kThreads, 4) merge_kernel(MergeJob job) {
     for (int i = 0; i < 4; ++i) {
       const auto red = static_cast<Sample>(in.r >> kBits * i), green = static_cast<Sample>(in.g >> kBits * i),
                  blue = static_cast<Sample>(in.b >> kBits * i);
-      const Ab ab = cells.between(job, rows[r], columns[column + i]);
+      const Ab ab = ab_between(cells, rows[r], columns[column + i], job.p.chroma);
       const float y = luminance_y(linear_of<Sample>(red, linear), linear_of<Sample>(green, linear),
                                   linear_of<Sample>(blue, linear));
       const LinearRgb c = lab_to_linear(y, lab_f(y), ab.a, ab.b);
@@ -258,15 +263,15 @@ MergeJob job_of(const MergeDeviceParams& p) {
   job.up_y = static_cast<float>(job.ab_h) / static_cast<float>(job.map_h);
   const auto most = [](int pixels, float step,
                        int size) {  // cells under so many pixels, and one on each side
-    return static_cast<std::int64_t>(
-        std::min<double>(static_cast<double>(pixels) * static_cast<double>(step) + 3, size));
+    const double cells = static_cast<double>(pixels) * static_cast<double>(step) + 3;
+    return static_cast<std::int64_t>(std::min<double>(cells, size));
   };
   const std::int64_t cells_w = most(kTileColumns, job.step_x, job.map_w),
                      cells_h = most(kTileH, job.step_y, job.map_h);
-  if (cells_w * cells_h <= kMostCells && cells_w + cells_h <= kMostEdges) {
-    job.cells_w = static_cast<int>(cells_w);
-    job.cells_h = static_cast<int>(cells_h);
-  }
+  job.sparse = cells_w * cells_h > kMostCells || cells_w + cells_h > kMostEdges;
+  job.tile_h = job.sparse ? kLowTileH : kTileH;
+  job.cells_w = job.sparse ? 2 * kTileColumns : static_cast<int>(cells_w);
+  job.cells_h = job.sparse ? 2 * kLowTileH : static_cast<int>(cells_h);
   return job;
 }
 
@@ -279,7 +284,7 @@ void merge_cuda(const MergeDeviceParams& p, Stream stream) {
   const MergeJob job = job_of(p);
   const auto shared = static_cast<std::size_t>(job.cells_w * job.cells_h) * sizeof(Ab) +
                       static_cast<std::size_t>(job.cells_w + job.cells_h) * sizeof(BilinearTap);
-  const dim3 grid{blocks_for(p.photo.width + kMostShift, kTileW), blocks_for(p.photo.height, kTileH)};
+  const dim3 grid{blocks_for(p.photo.width + kMostShift, kTileW), blocks_for(p.photo.height, job.tile_h)};
   with_format(p.photo, [&](auto format) {
     launch(merge_kernel<decltype(format)>, {grid, kThreads, shared}, stream, job);
   });

@@ -119,7 +119,7 @@ TEST_CASE(
 }
 
 TEST_CASE("merge: the network's own upsampling inside gives the bytes of upsampling first") {
-  // From a map much smaller than the photo to one so much larger that no block can hold its part.
+  // From a map much smaller than the photo to one so much larger that no block holds all under its pixels.
   constexpr Size kSizes[] = {
       {300, 70, 4, 3}, {64, 64, 16, 16}, {20, 10, 30, 60}, {7, 5, 1, 1}, {2, 3, 300, 2}};
   for (const Size& s : kSizes) {

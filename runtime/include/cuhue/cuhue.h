@@ -354,17 +354,19 @@ typedef struct cuhue_colorize_options {
   float chroma;      /* colours times this; 0 = 1, as published */
   float temperature; /* annealed mean (eccv16): 0 = 1, as published; below 1 more vivid */
   int as_published;  /* nonzero: the original's own arithmetic where it differs (rounding of bytes) */
-  cuhue_progress_fn progress; /* CPU: asked between layers; GPU: before the photos' one launch */
+  cuhue_progress_fn progress; /* CPU: asked between layers; GPU: before and after the one launch */
   void* progress_user;
   /* GPU: a cudaStream_t (CUstream) of the engine's GPU, or NULL. The work runs in the stream's order: behind
    * what the caller put on it before, ahead of what he puts on it after. When all pixels are in device memory
-   * the call returns before the work is done; they must stay until it is (cudaStreamSynchronize), and the
-   * colours are not checked for NaN. Otherwise, and without a stream, the work is done on return. */
+   * the call returns before the work is done: they must stay as they are until it is (cudaStreamSynchronize),
+   * and colours that are not finite numbers fail a later call. Otherwise, and without a stream, the work is
+   * done on return. */
   void* stream;
 } cuhue_colorize_options;
 
-/* Seconds of one cuhue_colorize call. On a GPU all is one launch, and its time is `network`; of work that is
- * not waited for it is the time to start it. */
+/* Seconds of one cuhue_colorize call. On a GPU one launch is all: `network` is its time, or, when the call
+ * returns before it is done, the time to start it; `prepare` and `finish` are copies of photos in host
+ * memory. */
 typedef struct cuhue_timings {
   size_t struct_size;
   double compile; /* preparing the network for this batch size, the first time only */

@@ -22,7 +22,7 @@ CUHUE_HD std::int64_t border_source(BorderKind kind, std::int64_t i, std::int64_
 }
 
 struct PadDeviceParams {
-  DeviceTensor x, out;  // [n, h, w, c] -> [n, top + h + .., left + w + .., c]
+  DeviceTensor x, out;  // [n, h, w, c] -> [n, top + h + .., left + w + .., c], any elements and pitches
   int top = 0, left = 0;
   BorderKind kind = BorderKind::reflect;
 };

@@ -35,8 +35,7 @@ std::vector<float> packed(const WeightCase& w, const std::vector<float>& weight,
         for (std::int64_t s = 0; s < w.s; ++s) {
           const std::int64_t outer = transposed ? c * w.k + k : k * w.c + c;
           const float v = weight[static_cast<std::size_t>((outer * w.r + r) * w.s + s)];
-          const float scaled = scale.empty() ? v : v * scale[static_cast<std::size_t>(k)];
-          out[packed_place(w, order, k, c, r, s)] = stored(scaled, element);
+          out[packed_place(w, order, k, c, r, s)] = stored(v * scale[static_cast<std::size_t>(k)], element);
         }
   return out;
 }
@@ -72,7 +71,8 @@ TEST_CASE("weights are packed into every order, scaled, from either of PyTorch's
             CAPTURE(static_cast<int>(order));
             CAPTURE(static_cast<int>(element));
             const auto weight = random_planes({w.k, w.c, w.r, w.s}, 71, -1, 1);
-            const auto scale = scaled ? random_planes({1, w.k, 1, 1}, 72, -2, 2) : std::vector<float>{};
+            const auto scale = scaled ? random_planes({1, w.k, 1, 1}, 72, -2, 2)
+                                      : std::vector<float>(static_cast<std::size_t>(w.k), 1.0f);
             const DeviceArray<float> from{std::span<const float>(weight)},
                 device_scale{std::span<const float>(scale)};
             const DeviceArray<std::uint8_t> to(weight.size() *

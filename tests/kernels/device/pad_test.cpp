@@ -2,8 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/executor/device_array.h"
-#include "tests/kernels/support.h"
+#include "tests/kernels/device/layouts.h"
 
 using namespace cuhue;
 using namespace cuhue::test;
@@ -28,17 +27,19 @@ std::vector<float> padded(const std::vector<float>& x, Dims in, Dims out, int to
 
 TEST_CASE("pad: every border, element, tail and pitch") {
   for (const BorderKind kind : {BorderKind::zero, BorderKind::reflect, BorderKind::replicate})
-    for (const Element element : {Element::f32, Element::f16})
-      for (const std::int64_t channels : {1, 3, 8, 16})
-        for (const std::int64_t pitch_more : {0, 8, 3}) {
-          const Dims in{2, channels, 5, 7}, out{2, channels, 5 + 2 + 1, 7 + 3 + 2};
-          std::vector<float> x(static_cast<std::size_t>(in.count()));
-          for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 1000) * 0.25f;
-          DeviceArrayTensor from(in, element, channels + pitch_more), to(out, element, channels + pitch_more);
-          from.write(x);
-          for_each_order([&] {
-            pad_cuda({from.ref(), to.ref(), 2, 3, kind}, nullptr);
-            CHECK(to.read() == padded(x, in, out, 2, 3, kind));
-          });
-        }
+    for (const Layout& layout : kLayouts)
+      for (const std::int64_t channels : {1, 3, 8, 20}) {
+        CAPTURE(static_cast<int>(kind));
+        CAPTURE(channels);
+        CAPTURE(name_of(layout));
+        const Dims in{2, channels, 5, 7}, out{2, channels, 5 + 2 + 1, 7 + 3 + 2};
+        DeviceArrayTensor from = tensor_in(layout, in), to = tensor_in(layout, out);
+        from.write(random_planes(in, 81, -100, 100));
+        const auto expected = padded(from.read(), in, out, 2, 3, kind);
+        for_each_order([&] {
+          pad_cuda({from.ref(), to.ref(), 2, 3, kind}, nullptr);
+          CHECK(to.read() == expected);
+        });
+        CHECK(gaps_intact(to));
+      }
 }

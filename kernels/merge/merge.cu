@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "kernels/color/lab.h"
-#include "kernels/color/linear_table.cuh"
+#include "kernels/color/tables.cuh"
 #include "kernels/core/photo.cuh"
 #include "kernels/core/vector.cuh"
 #include "kernels/merge/merge.h"
@@ -17,7 +17,7 @@ constexpr int kMostShift = 3;
 constexpr int kTileColumns = kTileW + kMostShift;
 // What a block holds of the upsampled map: all cells that its pixels lie between; where the map is larger
 // than the photo, only those that are neighbours of a pixel, of a lower tile.
-constexpr int kMostCells = 4608, kMostEdges = 512, kLowTileH = 8;
+constexpr int kMostCells = 4192, kMostEdges = 320, kLowTileH = 8;
 static_assert(2 * kTileColumns * 2 * kLowTileH <= kMostCells && 2 * (kTileColumns + kLowTileH) <= kMostEdges);
 
 struct Ab {
@@ -183,34 +183,49 @@ __device__ inline void store_four(const MutablePhotoRef& out, std::uint8_t* row,
   }
 }
 
+// What samples of a photo are to and from linear light; for bytes in tables, which load() copies to shared
+// memory.
 template <class Sample>
-__device__ inline float linear_of(std::uint32_t sample, const float* table) {
-  if constexpr (sizeof(Sample) == 1) {
-    return table[sample];
-  } else {
+struct Light {
+  __device__ void load() {}
+  __device__ float linear(std::uint32_t sample) const {
     constexpr auto kToUnit = static_cast<float>(1.0 / 65535.0);
     return srgb_to_linear(static_cast<float>(sample) * kToUnit);
   }
-}
+  __device__ std::uint32_t sample(float linear, bool truncate) const {
+    const float v = linear_to_srgb(linear);
+    return static_cast<std::uint32_t>(truncate ? quantize<true>(v, 65535.0f) : quantize<false>(v, 65535.0f));
+  }
+};
+template <>
+struct Light<std::uint8_t> {
+  float linear_of[256];
+  std::uint32_t cells[kByteCells];
 
-// Samples of one colour from linear light.
-__device__ inline std::uint32_t sample_of(float linear, float full, bool truncate) {
-  const float v = linear_to_srgb(linear);
-  return static_cast<std::uint32_t>(truncate ? quantize<true>(v, full) : quantize<false>(v, full));
-}
+  __device__ void load() {
+    const auto thread = static_cast<int>(threadIdx.x);
+    linear_of[thread] = kDeviceLinearTable.of[thread];
+    for (int i = thread; i < kByteCells; i += kThreads) cells[i] = kDeviceByteTable.cell[i];
+  }
+  __device__ float linear(std::uint32_t sample) const { return linear_of[sample]; }
+  __device__ std::uint32_t sample(float linear, bool truncate) const {
+    if (truncate) return static_cast<std::uint32_t>(quantize<true>(linear_to_srgb(linear), 255.0f));
+    return byte_of_linear(cells, linear);
+  }
+};
+static_assert(kThreads == 256);
 
 template <class Format>
 __global__ void __launch_bounds__(kThreads, 4) merge_kernel(MergeJob job) {
   using Sample = typename Format::Sample;
   using Samples = typename FourSamples<Sample>::Type;
   constexpr int kBits = 8 * sizeof(Sample);
-  constexpr auto kFull = static_cast<float>((1 << kBits) - 1);
-  __shared__ float linear[256];
+  __shared__ Light<Sample> light;
   __shared__ BilinearTap columns[kTileColumns], rows[kTileH];
   const int x0 = static_cast<int>(blockIdx.x) * kTileW - kMostShift;
   const int y0 = static_cast<int>(blockIdx.y) * job.tile_h;
   const auto thread = static_cast<int>(threadIdx.x);
-  if (thread < 256 && sizeof(Sample) == 1) linear[thread] = kDeviceLinearTable.of[thread];
+  light.load();
   if (thread < kTileColumns)
     columns[thread] = bilinear_tap(min(max(x0 + thread, 0), job.w - 1), job.step_x, job.map_w);
   if (thread < job.tile_h) rows[thread] = bilinear_tap(min(y0 + thread, job.h - 1), job.step_y, job.map_h);
@@ -231,12 +246,11 @@ __global__ void __launch_bounds__(kThreads, 4) merge_kernel(MergeJob job) {
       const auto red = static_cast<Sample>(in.r >> kBits * i), green = static_cast<Sample>(in.g >> kBits * i),
                  blue = static_cast<Sample>(in.b >> kBits * i);
       const Ab ab = ab_between(cells, rows[r], columns[column + i], job.p.chroma);
-      const float y = luminance_y(linear_of<Sample>(red, linear), linear_of<Sample>(green, linear),
-                                  linear_of<Sample>(blue, linear));
+      const float y = luminance_y(light.linear(red), light.linear(green), light.linear(blue));
       const LinearRgb c = lab_to_linear(y, lab_f(y), ab.a, ab.b);
-      out.r |= static_cast<Samples>(sample_of(c.r, kFull, truncate)) << kBits * i;
-      out.g |= static_cast<Samples>(sample_of(c.g, kFull, truncate)) << kBits * i;
-      out.b |= static_cast<Samples>(sample_of(c.b, kFull, truncate)) << kBits * i;
+      out.r |= static_cast<Samples>(light.sample(c.r, truncate)) << kBits * i;
+      out.g |= static_cast<Samples>(light.sample(c.g, truncate)) << kBits * i;
+      out.b |= static_cast<Samples>(light.sample(c.b, truncate)) << kBits * i;
     }
     if (job.p.out.channels == 3) {
       store_four<Sample, 3>(job.p.out, to, x, job.w, out);

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "kernels/color/lab.h"
-#include "kernels/color/linear_table.cuh"
+#include "kernels/color/tables.cuh"
 #include "kernels/core/device_tensor.h"
 #include "kernels/core/photo.cuh"
 #include "kernels/core/vector.cuh"

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <string>
 
+#include "kernels/color/byte_table.h"
 #include "kernels/color/lab.h"
 #include "kernels/color/linear_table.h"
 #include "kernels/color/yuv.h"
@@ -67,6 +68,26 @@ int worst_border_distance() {
 TEST_CASE("bytes change within 12 units in the last place of the exact border") {
   CHECK(worst_border_distance<false>() <= 12);
   CHECK(worst_border_distance<true>() <= 12);
+}
+
+TEST_CASE("the byte table is the formula, float by float around every border and beyond both ends") {
+  const auto same = [](float c) {
+    return static_cast<int>(byte_of_linear(kByteTable.cell, c)) == quantize<false>(linear_to_srgb(c), 255.0f);
+  };
+  bool all = true;
+  for (const std::uint32_t border : kByteBorders)
+    for (int d = -4096; d <= 4096; ++d)
+      all = all && same(bits_to_float(static_cast<std::int32_t>(border) + d));
+  for (std::int32_t bits = 0; bits < float_to_bits(4.0f); bits += 1009)
+    all = all && same(bits_to_float(bits));
+  CHECK(all);
+  for (const float c : {-1.0f, -0.0f, 0.0f, 1e-30f, 1.0f, 1.00001f, 0x1p64f, std::nanf(""), -HUGE_VALF})
+    CHECK(same(c));
+  for (int i = 0; i < 255; ++i) {
+    const auto border = static_cast<std::int32_t>(kByteBorders[i]);
+    CHECK(quantize<false>(linear_to_srgb(bits_to_float(border)), 255.0f) == i + 1);
+    CHECK(quantize<false>(linear_to_srgb(bits_to_float(border - 1)), 255.0f) == i);
+  }
 }
 
 TEST_CASE("quantizing rounds ties to even or truncates, clips, and takes NaN for 0") {

@@ -77,6 +77,7 @@ class ConvolutionPlan {
 class ConvolutionLibrary {
  public:
   virtual ~ConvolutionLibrary() = default;
+  virtual std::string name() const { return "library"; }  // with its version: "cudnn 9.19.0"
   // The cached plan, else the heuristics' first that builds; nullptr when there is none, or when the cache
   // says that our own kernel was faster (kOwnKernel). Deterministic plans only. Thread-safe.
   virtual std::unique_ptr<ConvolutionPlan> plan(const ConvolutionProblem& problem) = 0;

@@ -162,13 +162,18 @@ void CudnnPlan::run(const ConvolutionOperands& operands, Stream stream) try {
 
 // ---- the library
 
+std::string library_name() {
+  return "cudnn " + cudnn_version();
+}
+
 class CudnnLibrary final : public ConvolutionLibrary {
  public:
   explicit CudnnLibrary(CudnnOptions options)
       : options_(std::move(options)),
         session_(std::make_shared<Session>(options_.device)),
-        prefix_(cache_prefix(options_.device->facts(), "cudnn " + cudnn_version())) {}
+        prefix_(cache_prefix(options_.device->facts(), library_name())) {}
 
+  std::string name() const override { return library_name(); }
   std::unique_ptr<ConvolutionPlan> plan(const ConvolutionProblem& problem) override;
   std::vector<std::unique_ptr<ConvolutionPlan>> candidates(const ConvolutionProblem& problem,
                                                            int most) override;

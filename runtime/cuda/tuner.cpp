@@ -1,0 +1,132 @@
+#include "runtime/cuda/tuner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+
+#include "weights/half.h"
+#include "weights/status.h"
+
+namespace cuhue::cuda {
+namespace {
+
+void say(const TuningLog& log, const std::string& line) {
+  if (log) log(line);
+}
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", value);
+  return text;
+}
+
+// Candidates on one stream, their results on the host.
+class Bench {
+ public:
+  Bench(const std::shared_ptr<Device>& device, const DeviceTensor& out)
+      : device_(*device),
+        out_(out),
+        stream_(device),
+        bytes_(((out.pixels() - 1) * out.pitch + out.dims.c) * element_bytes(out.element)),
+        staging_(device, bytes_, "a tuner's result") {}
+
+  // The channels alone, as floats.
+  std::vector<float> result_of(const Candidate& candidate) {
+    // NaN in either element: what is not written does not pass for a small difference.
+    std::memset(staging_.data(), 0xFF, static_cast<std::size_t>(bytes_));
+    device_.copy(out_.data, staging_.data(), bytes_, stream_.get());
+    device_.launch([&] { candidate.run(stream_.get()); });
+    device_.copy(staging_.data(), out_.data, bytes_, stream_.get());
+    device_.synchronize(stream_.get());
+    std::vector<float> values;
+    values.reserve(static_cast<std::size_t>(out_.pixels() * out_.dims.c));
+    for (std::int64_t p = 0; p < out_.pixels(); ++p) {
+      for (std::int64_t c = 0; c < out_.dims.c; ++c) values.push_back(value(p * out_.pitch + c));
+    }
+    return values;
+  }
+
+  double seconds_of(const Candidate& candidate, const TuningRules& rules) {
+    std::vector<double> seconds;
+    for (int i = 0; i < rules.repeats; ++i) {
+      seconds.push_back(device_.seconds(
+          [&](Stream stream) {
+            for (int run = 0; run < rules.runs; ++run) candidate.run(stream);
+          },
+          stream_.get()));
+    }
+    const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
+    std::nth_element(seconds.begin(), middle, seconds.end());
+    return *middle / rules.runs;
+  }
+
+ private:
+  float value(std::int64_t i) const {
+    if (out_.element == Element::f32) {
+      float v = 0;
+      std::memcpy(&v, staging_.data() + i * 4, 4);
+      return v;
+    }
+    std::uint16_t bits = 0;
+    std::memcpy(&bits, staging_.data() + i * 2, 2);
+    return float_from_f16(bits);
+  }
+
+  Device& device_;
+  DeviceTensor out_;
+  OwnedStream stream_;
+  std::int64_t bytes_;
+  PinnedMemory staging_;
+};
+
+double largest(const std::vector<float>& values) {
+  double most = 0;
+  for (const float v : values) most = std::max(most, std::abs(static_cast<double>(v)));
+  return most;
+}
+
+// Infinite when either has something that is no number.
+double difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double most = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double d = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
+    if (!std::isfinite(d)) return INFINITY;
+    most = std::max(most, d);
+  }
+  return most;
+}
+
+}  // namespace
+
+std::vector<Timed> time_candidates(const std::shared_ptr<Device>& device, const DeviceTensor& out,
+                                   std::span<const Candidate> candidates, const TuningRules& rules,
+                                   const TuningLog& log) {
+  Bench bench(device, out);
+  const std::vector<float> right = bench.result_of(candidates.front());
+  const double scale = largest(right);
+  std::vector<Timed> timed = {{0, bench.seconds_of(candidates.front(), rules), 0.0}};
+  for (std::size_t i = 1; i < candidates.size(); ++i) {
+    const Candidate& candidate = candidates[i];
+    try {
+      Timed t{i, 0.0, difference(bench.result_of(candidate), right) / (scale > 0 ? scale : 1.0)};
+      if (!(t.error <= rules.most_error)) {
+        say(log, candidate.name + " is wrong by " + number(t.error) + " of the largest value, more than " +
+                     number(rules.most_error) + ": not used");
+        continue;
+      }
+      t.seconds = bench.seconds_of(candidate, rules);
+      timed.push_back(t);
+    } catch (const Error& e) {
+      say(log, candidate.name + " fails: " + e.what() + ": not used");
+    }
+  }
+  // A device that an error left unusable throws here, too.
+  bench.result_of(candidates.front());
+  std::stable_sort(timed.begin(), timed.end(),
+                   [](const Timed& a, const Timed& b) { return a.seconds < b.seconds; });
+  return timed;
+}
+
+}  // namespace cuhue::cuda

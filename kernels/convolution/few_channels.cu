@@ -119,10 +119,10 @@ __global__ void __launch_bounds__(kThreads, 6) few_channels_kernel(FewParams p) 
   const ConvolutionShape& s = p.conv.shape;
   const int thread = static_cast<int>(threadIdx.x), c = static_cast<int>(p.conv.x.dims.c),
             out_h = static_cast<int>(p.conv.out.dims.h);
-  const int tile_rows = p.tile.rows(), down = (out_h + tile_rows - 1) / tile_rows;
-  const int n = static_cast<int>(blockIdx.y) / down, first_x = static_cast<int>(blockIdx.x) * kWide,
-            first_y = static_cast<int>(blockIdx.y) % down * tile_rows,
-            first_channel = static_cast<int>(blockIdx.z) * 8 * p.tile.channel_threads;
+  const int channel_blocks = (static_cast<int>(p.conv.out.dims.c) - 1) / (8 * p.tile.channel_threads) + 1;
+  const int n = static_cast<int>(blockIdx.z), first_y = static_cast<int>(blockIdx.y) * p.tile.rows(),
+            first_x = static_cast<int>(blockIdx.x) / channel_blocks * kWide,
+            first_channel = static_cast<int>(blockIdx.x) % channel_blocks * 8 * p.tile.channel_threads;
   const int staged_pitch = p.tile.staged_pitch();
   float* staged = dynamic_shared<float>();
   float* weights = staged + p.tile.staged();
@@ -154,9 +154,8 @@ bool convolution_few_channels_fits(const ConvolutionShape& shape) {
 void convolution_few_channels(const ConvolutionDeviceParams& p, Stream stream) {
   const FewTile tile = few_tile(p.shape);
   const FewParams params{p, tile, vectors_fit(p.out, 4)};
-  const dim3 grid(blocks_for(p.out.dims.w, kWide),
-                  blocks_for(p.out.dims.h, tile.rows()) * static_cast<unsigned>(p.out.dims.n),
-                  blocks_for(p.out.dims.c, 8 * tile.channel_threads));
+  const dim3 grid(blocks_for(p.out.dims.w, kWide) * blocks_for(p.out.dims.c, 8 * tile.channel_threads),
+                  blocks_for(p.out.dims.h, tile.rows()), static_cast<unsigned>(p.out.dims.n));
   launch(few_channels_kernel, {grid, kThreads, static_cast<std::size_t>(shared_bytes(p.shape, tile))}, stream,
          params);
 }

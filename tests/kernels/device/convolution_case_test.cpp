@@ -110,6 +110,13 @@ bool gaps_untouched(const DeviceArrayTensor& t, std::int64_t offset) {
   return true;
 }
 
+// What does not belong to the tensor must not even be multiplied by zero.
+void fill_with_nan(const DeviceArrayTensor& t, std::int64_t offset) {
+  const std::vector<std::uint8_t> nan(t.bytes().size(), 0xFF);
+  device_copy(static_cast<std::uint8_t*>(t.ref().data) - offset * element_bytes(t.ref().element), nan.data(),
+              nan.size());
+}
+
 }  // namespace
 
 void check_convolution(const ConvolutionCase& c) {
@@ -137,6 +144,7 @@ void check_convolution(const ConvolutionCase& c) {
   }
 
   DeviceArrayTensor x(f.in, c.x_element, f.in.c + c.x_more, c.x_offset);
+  fill_with_nan(x, c.x_offset);
   x.write(op.x);
   const DeviceArray<std::uint8_t> weight(op.packed());
   const DeviceArray<float> bias(op.bias), on_device_scale(scale), on_device_shift(shift);

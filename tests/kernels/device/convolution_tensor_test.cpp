@@ -120,6 +120,8 @@ TEST_CASE("tensor cores: transposed convolutions by phases") {
            transposed_shape(in, 8, 5, 3, 2, 1),
            transposed_shape(in, 8, 2, 3, 0, 2),
            transposed_shape(in, 70, 3, 2, 2, 1, 2),
+           transposed_shape({1, 136, 3, 4}, 20, 4, 2, 1, 0),  // split at 132
+           transposed_shape({1, 136, 3, 4}, 7, 3, 2, 1, 1),
        })
     for (const int multiprocessors : {132, 1})
       check_tensor({.shape = shape, .out_more = 4, .multiprocessors = multiprocessors});

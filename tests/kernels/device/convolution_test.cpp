@@ -122,6 +122,15 @@ TEST_CASE("transposed: phases of every kernel, stride, padding, output padding a
   }
 }
 
+TEST_CASE("transposed: split sums, phases of unequal sums") {
+  for (const ConvolutionShape& shape :
+       {transposed_shape({2, 136, 3, 4}, 20, 4, 2, 1, 0), transposed_shape({1, 136, 3, 4}, 7, 3, 2, 1, 1),
+        transposed_shape({1, 264, 3, 4}, 7, 1, 2, 0, 1)}) {
+    CHECK(gemm_tiling(shape, ConvolutionMath::fp32, 132).splits > 1);
+    check_convolution({.shape = shape, .multiprocessors = 132});
+  }
+}
+
 TEST_CASE("convolutions: every epilogue, residuals of any element and pitch") {
   const std::vector<ElementwiseStep> each = {
       step(ElementwiseKind::relu),

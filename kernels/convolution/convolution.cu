@@ -30,9 +30,10 @@ Work work_of(const ConvolutionShape& s) {
 }
 
 // Splits that bring `tiles` blocks to twice the multiprocessors, with sums that stay long enough to be worth
-// a launch more.
+// a launch more. None where most multiprocessors have a tile anyway.
 int splits_for(std::int64_t tiles, std::int64_t steps, int multiprocessors) {
   constexpr std::int64_t kShortest = 8, kMost = 16;
+  if (2 * tiles > multiprocessors) return 1;
   const std::int64_t wanted = 2 * std::int64_t{multiprocessors} / tiles;
   return static_cast<int>(std::max<std::int64_t>(1, std::min({wanted, steps / kShortest, kMost})));
 }

@@ -1,4 +1,4 @@
-// How kernels start: the one place that knows `<<<>>>`. Included by .cu files only. The same sources also
+// How kernels start: the one place that does it. Included by .cu files only. The same sources also
 // compile as plain C++, where the host executor of tests/executor/ (force-included) plays the device.
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
+#include <tuple>
 
 #include "kernels/core/stream.h"
 
@@ -45,10 +46,14 @@ void launch(void (*kernel)(P...), const LaunchShape& shape, Stream stream, A... 
                                  cudaFuncAttributeMaxDynamicSharedMemorySize,
                                  static_cast<int>(shape.shared_bytes));
   }
-  if (error == cudaSuccess) {
-    kernel<<<shape.grid, shape.block, shape.shared_bytes, stream>>>(static_cast<P>(args)...);
-    error = cudaPeekAtLastError();
-  }
+  // Not `<<<>>>`, whose only answer is the last error of this thread: that may be the application's own.
+  std::tuple<P...> values(static_cast<P>(args)...);
+  const auto start = [&](P&... value) {
+    void* addresses[] = {static_cast<void*>(&value)..., nullptr};
+    return cudaLaunchKernel(reinterpret_cast<const void*>(kernel), shape.grid, shape.block, addresses,
+                            shape.shared_bytes, stream);
+  };
+  if (error == cudaSuccess) error = std::apply(start, values);
   if (error != cudaSuccess) throw LaunchError(static_cast<int>(error), cudaGetErrorString(error));
 }
 

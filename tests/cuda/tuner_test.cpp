@@ -114,11 +114,19 @@ TEST_CASE("tuner: what a candidate does not write does not pass") {
     const void* right = c.answer();
     const Candidate half{"half", [&](Stream s) { c.device->copy(c.target.data(), right, c.bytes() / 2, s); }};
     const Candidate idle{"idle", [](Stream) {}};
+    // All but one value, which is 0.
+    const std::int64_t hole = 3, after = (hole + 1) * element_bytes(element);
+    REQUIRE(read(right, element, hole) == 0.0f);
+    const Candidate holed{"holed", [&](Stream s) {
+                            const auto* from = static_cast<const std::byte*>(right);
+                            c.device->copy(c.target.data(), from, hole * element_bytes(element), s);
+                            c.device->copy(c.target.data() + after, from + after, c.bytes() - after, s);
+                          }};
     // After the plain plan, whose result would still be there.
-    const auto timed = c.time({c.copying("plain", right, 1), half, idle}, 0.5);
+    const auto timed = c.time({c.copying("plain", right, 1), half, idle, holed}, 0.5);
     REQUIRE(timed.size() == 1);
     CHECK(timed[0].candidate == 0);
-    CHECK(c.log.size() == 2);
+    CHECK(c.log.size() == 3);
   }
 }
 

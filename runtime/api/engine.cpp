@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdio>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -101,7 +102,9 @@ void use_gpu(cuhue_engine& engine, const cuhue_engine_options& o, int index) {
   c.precision = static_cast<Precision>(o.precision);
   c.tune = o.tune != 0;
   if (o.plan_cache != nullptr) c.plan_cache = o.plan_cache;
-  c.warn = [&engine](const std::string& text) { engine.say(CUHUE_LOG_WARNING, text); };
+  c.warn = [weak = std::weak_ptr<const Log>(engine.log)](const std::string& text) {
+    if (const auto log = weak.lock()) log->say(CUHUE_LOG_WARNING, text);
+  };
   engine.backend = make_cuda_backend(c);
   engine.on_gpu = true;
 }
@@ -174,9 +177,9 @@ cuhue_status cuhue_engine_create(const cuhue_engine_options* options, cuhue_engi
     require(o.threads >= 0 && o.threads <= kMaxThreads, "threads is not in 0..1024");
     auto made = std::make_unique<cuhue_engine>();
     made->compile.threads = o.threads > 0 ? o.threads : usable_cores();
-    made->log = o.log;
-    made->log_user = o.log_user;
-    if (o.log_level != 0) made->log_level = o.log_level;
+    made->log->function = o.log;
+    made->log->user = o.log_user;
+    if (o.log_level != 0) made->log->level = o.log_level;
     choose_device(*made, o);
     made->say(CUHUE_LOG_DEBUG,
               "engine: " + made->device + ", " + std::to_string(made->compile.threads) + " threads");

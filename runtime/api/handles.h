@@ -33,6 +33,17 @@ struct WeightData : std::enable_shared_from_this<WeightData> {
   std::map<const Backend*, std::weak_ptr<DeviceWeights>> packed_;
 };
 
+// Where an engine's messages go. What outlives the engine holds it weakly, and is silent afterwards.
+struct Log {
+  cuhue_log_fn function = nullptr;
+  void* user = nullptr;
+  cuhue_log_level level = CUHUE_LOG_WARNING;
+
+  void say(cuhue_log_level of_message, const std::string& message) const {
+    if (function != nullptr && of_message <= level) function(user, of_message, message.c_str());
+  }
+};
+
 PixelView to_view(const cuhue_pixels& p);
 PixelView to_picture_view(const cuhue_pixels& p);  // refuses video and device memory
 cuhue_pixels to_pixels(const PixelView& v);
@@ -45,13 +56,9 @@ struct cuhue_engine {
   std::string device;  // "cpu", "cuda:0"
   bool on_gpu = false;
   cuhue::CompileOptions compile;
-  cuhue_log_fn log = nullptr;
-  void* log_user = nullptr;
-  cuhue_log_level log_level = CUHUE_LOG_WARNING;
+  std::shared_ptr<cuhue::api::Log> log = std::make_shared<cuhue::api::Log>();
 
-  void say(cuhue_log_level level, const std::string& message) const {
-    if (log != nullptr && level <= log_level) log(log_user, level, message.c_str());
-  }
+  void say(cuhue_log_level level, const std::string& message) const { log->say(level, message); }
   cuhue::LoadedNetwork load(const cuhue_weights& weights) const;
 };
 

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "runtime/cuda/backend.h"
+#include "runtime/cuda/convolution_tuner.h"
+#include "runtime/cuda/cublas.h"
 #include "runtime/cuda/cudnn.h"
 #include "runtime/cuda/gpu.h"
 #include "runtime/cuda/plan_cache.h"
@@ -62,14 +64,14 @@ cuda::DeviceFacts chosen(int index) {
   return gpu.facts;
 }
 
-// nullptr, and a warning, where cuDNN is missing or does not work.
-std::shared_ptr<cuda::ConvolutionLibrary> find_cudnn(const CudaOptions& options,
-                                                     const cuda::CudnnOptions& cudnn) {
+// What `make` gives, or nullptr and a warning where the library is missing or does not work.
+template <class Make>
+auto unless_missing(const CudaOptions& options, const char* without, const Make& make) -> decltype(make()) {
   try {
-    return cuda::make_cudnn_library(cudnn);
+    return make();
   } catch (const Error& e) {
     if (e.status() != Status::device) throw;
-    if (options.warn) options.warn(std::string("convolutions run without cuDNN, slower: ") + e.what());
+    if (options.warn) options.warn(std::string(without) + ": " + e.what());
     return nullptr;
   }
 }
@@ -80,11 +82,21 @@ std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
   cuda::BackendParts parts;
   parts.device = std::make_shared<cuda::Gpu>(chosen(options.device));
   parts.precision = options.precision;
-  cuda::CudnnOptions cudnn;
-  cudnn.device = parts.device;
   const std::filesystem::path file = options.plan_cache;
-  cudnn.cache = std::make_shared<cuda::PlanCache>(file.empty() ? cuda::PlanCache::default_path() : file);
-  parts.library = find_cudnn(options, cudnn);
+  const auto cache = std::make_shared<cuda::PlanCache>(file.empty() ? cuda::PlanCache::default_path() : file);
+  parts.library = unless_missing(options, "convolutions run without cuDNN", [&] {
+    cuda::CudnnOptions cudnn;
+    cudnn.device = parts.device;
+    cudnn.cache = cache;
+    return cuda::make_cudnn_library(cudnn);
+  });
+  parts.dense = unless_missing(options, "matrix products run without cuBLAS",
+                               [&] { return cuda::make_cublas_library(parts.device); });
+  if (parts.library) {
+    const auto tuner = std::make_shared<cuda::ConvolutionTuner>(
+        cuda::ConvolutionTunerParts{parts.device, parts.library, cache, options.tune, options.warn});
+    parts.choose = [tuner](const cuda::ConvolutionProblem& problem) { return tuner->choose(problem); };
+  }
   return cuda::make_backend(std::move(parts));
 }
 

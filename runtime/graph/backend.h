@@ -113,7 +113,7 @@ struct CudaOptions {
   Precision precision = Precision::fp32;
   bool tune = false;       // time what no cache holds yet, and cache it
   std::string plan_cache;  // file; empty = in the user's cache directory
-  // Told, before make_cuda_backend() returns, what runs but not as well as it could.
+  // Told what runs, but not as well as it could: at once, or when a program is compiled. From any thread.
   std::function<void(const std::string&)> warn = {};
 };
 

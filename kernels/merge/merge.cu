@@ -13,14 +13,18 @@ namespace {
 // A block makes kTileW x kTileH pixels, four of a row a thread at a time.
 constexpr int kTileW = 128, kTileH = 32, kThreads = 256;
 // Rows of a tile begin up to three pixels further left, where their bytes are aligned.
-constexpr int kMostShift = 3;
-constexpr int kTileColumns = kTileW + kMostShift;
+constexpr int kMostShift = 3, kTileColumns = kTileW + kMostShift + 1;
 // What a block holds of the upsampled map: all cells that its pixels lie between; where the map is larger
 // than the photo, only those that are neighbours of a pixel, of a lower tile.
-constexpr int kMostCells = 4192, kMostEdges = 320, kLowTileH = 8;
+constexpr int kMostCells = 4224, kMostEdges = 320, kLowTileH = 8;
 static_assert(2 * kTileColumns * 2 * kLowTileH <= kMostCells && 2 * (kTileColumns + kLowTileH) <= kMostEdges);
 
-struct Ab {
+// Where the tap of a tile's column is: those of every fourth column together, which a warp reads at once.
+__device__ inline int tap_of(int column) {
+  return column % 4 * (kTileColumns / 4) + column / 4;
+}
+
+struct alignas(8) Ab {
   float a, b;
 };
 
@@ -227,7 +231,7 @@ __global__ void __launch_bounds__(kThreads, 4) merge_kernel(MergeJob job) {
   const auto thread = static_cast<int>(threadIdx.x);
   light.load();
   if (thread < kTileColumns)
-    columns[thread] = bilinear_tap(min(max(x0 + thread, 0), job.w - 1), job.step_x, job.map_w);
+    columns[tap_of(thread)] = bilinear_tap(min(max(x0 + thread, 0), job.w - 1), job.step_x, job.map_w);
   if (thread < job.tile_h) rows[thread] = bilinear_tap(min(y0 + thread, job.h - 1), job.step_y, job.map_h);
   if (job.p.not_finite != nullptr) look_for_not_finite(job);
   __syncthreads();
@@ -245,7 +249,7 @@ __global__ void __launch_bounds__(kThreads, 4) merge_kernel(MergeJob job) {
     for (int i = 0; i < 4; ++i) {
       const auto red = static_cast<Sample>(in.r >> kBits * i), green = static_cast<Sample>(in.g >> kBits * i),
                  blue = static_cast<Sample>(in.b >> kBits * i);
-      const Ab ab = ab_between(cells, rows[r], columns[column + i], job.p.chroma);
+      const Ab ab = ab_between(cells, rows[r], columns[tap_of(column + i)], job.p.chroma);
       const float y = luminance_y(light.linear(red), light.linear(green), light.linear(blue));
       const LinearRgb c = lab_to_linear(y, lab_f(y), ab.a, ab.b);
       out.r |= static_cast<Samples>(light.sample(c.r, truncate)) << kBits * i;

@@ -9,29 +9,15 @@
 #include <vector>
 
 #include "kernels/color/yuv.h"
-#include "tests/kernels/support.h"
+#include "tests/kernels/golden_picture.h"
 
 namespace cuhue {
 namespace {
 
+using test::fnv1a64;
+using test::golden_picture;
 using test::Scratch;
-using test::splitmix64;
 using Bytes = std::vector<std::uint8_t>;
-
-// The input picture of the goldens: tests/golden/make_pillow_golden.py.
-Bytes golden_picture(std::int64_t w, std::int64_t h) {
-  Bytes rgb(static_cast<std::size_t>(w * h * 3));
-  for (std::size_t i = 0; i < rgb.size(); ++i)
-    rgb[i] = static_cast<std::uint8_t>(
-        splitmix64(i * 0x9E3779B97F4A7C15u + static_cast<std::uint64_t>(w * 65536 + h)) >> 56);
-  return rgb;
-}
-
-std::uint64_t fnv1a64(const Bytes& data) {
-  std::uint64_t hash = 0xCBF29CE484222325u;
-  for (std::uint8_t byte : data) hash = (hash ^ byte) * 0x100000001B3u;
-  return hash;
-}
 
 PhotoRef rgb_ref(const Bytes& rgb, std::int64_t w, std::int64_t h) {
   return {rgb.data(), w, h, static_cast<std::ptrdiff_t>(w * 3), 3, 1, 0, 1, 2, -1};

@@ -2,7 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <fstream>
+#include <string>
+
 #include "tests/kernels/device/photo_pictures.h"
+#include "tests/kernels/golden_picture.h"
 
 using namespace cuhue;
 using namespace cuhue::test;
@@ -78,4 +83,28 @@ TEST_CASE("prepare: windows from a part of a word to more than a block holds giv
                       on_cpu(photo.host(), s, Luminance::cie_l)));
     }
   }
+}
+
+TEST_CASE("prepare: resizing is bit-exact with Pillow's bicubic") {
+  std::ifstream file(std::string(CUHUE_TEST_DATA) + "/kernels/pillow_bicubic.txt");
+  REQUIRE(file);
+  Size s{};
+  int channel = 0, cases = 0;
+  std::string hash;
+  while (file >> s.w >> s.h >> s.out_w >> s.out_h >> channel >> hash) {
+    for (int i = 0, value = 0; i < 8; ++i) file >> value;
+    if (s.w * s.h > 8000) continue;  // enough for one core
+    CAPTURE(s.w);
+    CAPTURE(s.out_w);
+    const DeviceArray<std::uint8_t> rgb(golden_picture(s.w, s.h));
+    const PhotoRef photo{rgb.data(), s.w,     s.h,    static_cast<std::ptrdiff_t>(3 * s.w), 3, 1,
+                         channel,    channel, channel};
+    // The luma of a grey pixel is its level / 255.
+    Bytes plane;
+    for (const float v : on_device(photo, s, Luminance::rec709_luma))
+      plane.push_back(static_cast<std::uint8_t>(std::lround(v * 255.0f)));
+    CHECK(fnv1a64(plane) == std::stoull(hash, nullptr, 16));
+    ++cases;
+  }
+  CHECK(cases == 39);
 }

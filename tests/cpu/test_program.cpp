@@ -10,6 +10,7 @@
 #include "runtime/graph/passes.h"
 #include "runtime/graph/plan.h"
 #include "tests/cpu/graph_maker.h"
+#include "tests/support/disjoint.h"
 #include "weights/status.h"
 
 namespace cuhue::test {
@@ -132,18 +133,7 @@ TEST_CASE("no two buffers alive in the same step overlap, and the arena is near 
     cpu::CpuWeights weights(std::make_shared<NoiseSource>());
     const cpu::Lowered lowered = cpu::Lowering(g, weights, {}).run();
     const MemoryPlan plan = plan_memory(lowered.buffers);
-    const auto overlap = [](std::int64_t a, std::int64_t a_size, std::int64_t b, std::int64_t b_size) {
-      return a < b + b_size && b < a + a_size;
-    };
-    for (std::size_t i = 0; i < lowered.buffers.size(); ++i) {
-      const BufferLife& a = lowered.buffers[i];
-      REQUIRE(a.first_step <= a.last_step);
-      for (std::size_t j = 0; j < i; ++j) {
-        const BufferLife& b = lowered.buffers[j];
-        const bool together = a.first_step <= b.last_step && b.first_step <= a.last_step;
-        REQUIRE_FALSE((together && overlap(plan.offsets[i], a.bytes, plan.offsets[j], b.bytes)));
-      }
-    }
+    CHECK(disjoint(lowered.buffers, plan));
     CHECK(plan.arena_bytes >= plan.live_peak_bytes);
     CHECK(plan.arena_bytes <= plan.live_peak_bytes + plan.live_peak_bytes / 4);
   }

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "runtime/graph/kernel_params.h"
+
 namespace cuhue::test {
 namespace {
 
@@ -12,16 +14,6 @@ DeviceTensor tensor(const void* data, const Dims& dims, Element element, std::in
 
 void add(DeviceEpilogue& epilogue, const DeviceEpilogueStep& step) {
   epilogue.steps[epilogue.count++] = step;
-}
-
-ElementwiseKind kind_of(ActivationKind kind) {
-  switch (kind) {
-    case ActivationKind::relu: return ElementwiseKind::relu;
-    case ActivationKind::leaky_relu: return ElementwiseKind::leaky_relu;
-    case ActivationKind::tanh: return ElementwiseKind::tanh;
-    case ActivationKind::sigmoid: break;
-  }
-  return ElementwiseKind::sigmoid;
 }
 
 }  // namespace
@@ -46,8 +38,12 @@ void TestLibrary::Plan::run(const cuda::ConvolutionOperands& operands, Stream st
     add(params.epilogue, step);
   }
   if (p.epilogue.activated) {
-    add(params.epilogue,
-        {kind_of(p.epilogue.activation.kind), p.epilogue.activation.alpha, 0.0f, nullptr, nullptr, {}});
+    add(params.epilogue, {elementwise_kind(p.epilogue.activation.kind),
+                          p.epilogue.activation.alpha,
+                          0.0f,
+                          nullptr,
+                          nullptr,
+                          {}});
   }
   if (p.epilogue.affine) {
     add(params.epilogue, {ElementwiseKind::channel_affine, 0.0f, 0.0f, operands.scale, operands.shift, {}});

@@ -9,6 +9,7 @@
 #include "tests/cpu/graph_maker.h"
 #include "tests/cuda/lowering_support.h"
 #include "tests/graph/random_graph.h"
+#include "tests/support/disjoint.h"
 #include "weights/status.h"
 
 namespace cuhue::test {

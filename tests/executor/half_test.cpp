@@ -69,7 +69,9 @@ TEST_CASE("half: hard cases of rounding") {
       {0x1.8p-24f, 0x0002},  // a tie among subnormals
       {std::numeric_limits<float>::denorm_min(), 0x0000},
   };
-  for (const auto& [x, bits] : cases) {
+  for (const auto& hard : cases) {
+    const float x = hard.first;
+    const std::uint16_t bits = hard.second;
     CAPTURE(x);
     CHECK(f16_from_float(x) == bits);
     CHECK(__half_as_ushort(__float2half_rn(x)) == bits);

@@ -21,8 +21,8 @@ __device__ inline float multiply_add(float a, float b, float c) {
 #endif
 }
 
-// The four channels from `channel` on of an output pixel: bias, epilogue, store. All from + 4 > channels are
-// cut.
+// Channels [channel, channel + 4) of an output pixel: bias, epilogue, store. Those that do not exist are left
+// out; `vectors`: all of them exist and are one access.
 __device__ inline void store_sums(const ConvolutionDeviceParams& p, bool vectors, int pixel, int channel,
                                   Float4 sums) {
   const int channels = static_cast<int>(p.out.dims.c);

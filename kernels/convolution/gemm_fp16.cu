@@ -1,3 +1,4 @@
+// Half operands; what bounds it is in gemm_tensor.cuh.
 #include "kernels/convolution/gemm_tensor.cuh"
 
 namespace cuhue {

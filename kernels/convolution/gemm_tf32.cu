@@ -1,3 +1,4 @@
+// Float operands, rounded to tf32 on their way to the tensor cores; what bounds it is in gemm_tensor.cuh.
 #include "kernels/convolution/gemm_tensor.cuh"
 
 namespace cuhue {

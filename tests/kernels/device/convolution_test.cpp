@@ -63,6 +63,25 @@ TEST_CASE("implicit gemm: the sum is split where tiles are few, and the splits' 
                        .multiprocessors = multiprocessors});
 }
 
+TEST_CASE("implicit gemm: tiles follow the shape") {
+  struct Expected {
+    ConvolutionShape shape;
+    int pixels, channels;
+  };
+  for (const Expected& e : {
+           Expected{convolution_shape({1, 20, 4, 5}, 17, 3, 1, 1), 64, 64},
+           Expected{convolution_shape({1, 20, 4, 5}, 16, 3, 1, 1), 128, 16},
+           Expected{convolution_shape({1, 20, 4, 4}, 70, 3, 1, 1), 16, 64},
+           Expected{convolution_shape({3, 20, 1, 1}, 70, 1), 16, 64},
+       }) {
+    const GemmTiling tiling = gemm_tiling(e.shape, ConvolutionMath::fp32, kUsualMultiprocessors);
+    CHECK(tiling.math == ConvolutionMath::fp32);
+    CHECK(tiling.pixels == e.pixels);
+    CHECK(tiling.channels == e.channels);
+    check_convolution({.shape = e.shape});
+  }
+}
+
 TEST_CASE("few channels: kernels, strides, dilations and paddings, tails in every dimension") {
   for (const std::int64_t channels : {1, 2, 3, 4})
     for (const ConvolutionShape& shape : {

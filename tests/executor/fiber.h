@@ -1,5 +1,5 @@
-// Stacks of their own that a thread switches between: 4 ns a switch on x86-64, by a dozen instructions.
-// swapcontext makes a system call for the signal mask, which costs a hundred times that.
+// Stacks of their own that a thread switches between, by a dozen instructions; swapcontext would make a
+// system call each time, for the signal mask.
 #pragma once
 
 #include <cstddef>

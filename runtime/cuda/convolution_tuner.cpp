@@ -9,9 +9,9 @@
 #include "kernels/convolution/convolution.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/pack/pack.h"
+#include "runtime/graph/kernel_params.h"
 #include "runtime/networks/formula.h"
 #include "weights/half.h"
-#include "weights/status.h"
 
 namespace cuhue::cuda {
 namespace {
@@ -32,16 +32,6 @@ LibraryEpilogue bias_and_relu(const LibraryEpilogue& all) {
   part.activated = all.activated && all.activation.kind == ActivationKind::relu && !all.residual;
   if (part.activated) part.activation = all.activation;
   return part;
-}
-
-ElementwiseKind kind_of(ActivationKind kind) {
-  switch (kind) {
-    case ActivationKind::relu: return ElementwiseKind::relu;
-    case ActivationKind::leaky_relu: return ElementwiseKind::leaky_relu;
-    case ActivationKind::tanh: return ElementwiseKind::tanh;
-    case ActivationKind::sigmoid: return ElementwiseKind::sigmoid;
-  }
-  throw Error(Status::internal, "an activation that is none");
 }
 
 // Operands of one problem in device memory, filled with numbers that depend on nothing but their place.
@@ -153,7 +143,7 @@ DeviceEpilogue TrialData::rest(const LibraryEpilogue& done) const {
   }
   if (e.activated && !done.activated) {
     DeviceEpilogueStep step;
-    step.kind = kind_of(e.activation.kind);
+    step.kind = elementwise_kind(e.activation.kind);
     step.alpha = e.activation.alpha;
     add(step);
   }

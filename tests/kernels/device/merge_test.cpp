@@ -82,7 +82,8 @@ constexpr Result kResults[] = {{3, -1, false}, {3, -1, true}, {4, 3, true}, {4, 
 
 TEST_CASE(
     "merge: every format, result, padding and address gives the bytes of the CPU and touches no others") {
-  constexpr Size kSizes[] = {{1, 1, 1, 1}, {1, 9, 3, 2}, {9, 1, 4, 4}, {3, 5, 2, 3}, {135, 34, 16, 8}};
+  constexpr Size kSizes[] = {{1, 1, 1, 1}, {1, 9, 3, 2},   {9, 1, 4, 4},
+                             {3, 5, 2, 3}, {128, 5, 9, 3}, {135, 34, 16, 8}};
   int moved = 0;
   for (const PhotoFormat& format : kPhotoFormats) {
     CAPTURE(format.channels);

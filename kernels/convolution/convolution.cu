@@ -109,7 +109,7 @@ GemmTiling gemm_tiling(const ConvolutionShape& shape, ConvolutionMath math, int 
   GemmTiling t{math, 64, 64, 1};
   if (work.channels <= 16) {
     t = {math, 128, 16, 1};
-  } else if (!tensor && work.pixels <= 16) {
+  } else if (work.pixels <= 16) {
     t.pixels = 16;
   } else if (tensor && work.channels > 64 && tiles(128, 128) >= multiprocessors) {
     t = {math, 128, 128, 1};

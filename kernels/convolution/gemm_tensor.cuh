@@ -45,14 +45,17 @@ struct TensorTile : Products {
   static constexpr int kWarpsAcross = Channels / WarpChannels,
                        kThreads = 32 * kWarpsAcross * (Pixels / WarpPixels);
   // Of a multiprocessor, at least: a limit to registers that spills none.
-  static constexpr int kBlocks = kThreads == 256 ? 2 : Channels == 16 ? 6 : Pixels == 128 ? 3 : 4;
+  static constexpr int kBlocks = kThreads == 256                  ? 2
+                                 : Channels == 16 || Pixels == 16 ? 6
+                                 : Pixels == 128                  ? 3
+                                                                  : 4;
   static constexpr int kM = WarpPixels / 16, kN = WarpChannels / 8;  // instructions of a warp
 
   static constexpr int kChunk = kLanesOf16Bytes<Value>, kDepth = 4 * kChunk;  // channels
   static constexpr int kStages = 4;
   static constexpr int kStage = 4 * (Pixels + Channels);  // Words
   static constexpr int kRowsAtOnce = kThreads / 4;        // four threads bring a row
-  static constexpr int kPixelLoads = Pixels / kRowsAtOnce,
+  static constexpr int kPixelLoads = (Pixels + kRowsAtOnce - 1) / kRowsAtOnce,
                        kChannelLoads = (Channels + kRowsAtOnce - 1) / kRowsAtOnce;
   static constexpr int kStagedPitch = Channels + kStagedPadding;
   static constexpr std::size_t kShared =
@@ -84,6 +87,7 @@ struct TensorLoader {
     const int chunk = static_cast<int>(threadIdx.x) % 4, c = at.channel + chunk * T::kChunk;
 #pragma unroll
     for (int i = 0; i < T::kPixelLoads; ++i) {
+      if (row(i) >= T::kPixels) continue;
       const int pixel = rows.input(starts[i], at.tap_y, at.tap_x);
       const bool valid = pixel >= 0 && c < rows.channels;
       copy_async_16(stage + 4 * row(i) + chunk, x + (valid ? pixel * pitch + c : 0), valid);
@@ -190,6 +194,8 @@ void gemm_tensor(const GemmParams& g, const GemmTiling& tiling, int phases, Stre
     launch_tensor_tile<TensorTile<Products, 128, 128, 64, 32>>(g, phases, stream);
   } else if (tiling.pixels == 128) {
     launch_tensor_tile<TensorTile<Products, 128, 64, 64, 32>>(g, phases, stream);
+  } else if (tiling.pixels == 16) {
+    launch_tensor_tile<TensorTile<Products, 16, 64, 16, 16>>(g, phases, stream);
   } else {
     launch_tensor_tile<TensorTile<Products, 64, 64, 32, 32>>(g, phases, stream);
   }

@@ -57,6 +57,8 @@ TEST_CASE("tensor cores: every tile") {
            Expected{convolution_shape({1, 32, 12, 13}, 70, 3, 1, 1), 4, 128, 64},
            Expected{convolution_shape({1, 32, 12, 13}, 70, 3, 1, 1), 8, 64, 64},
            Expected{convolution_shape({1, 32, 12, 13}, 13, 3, 1, 1), 1, 128, 16},
+           Expected{convolution_shape({1, 32, 3, 5}, 70, 3, 1, 1), 1, 16, 64},
+           Expected{convolution_shape({5, 72, 1, 1}, 70, 1), 132, 16, 64},
        })
     for (const ConvolutionMath math : {ConvolutionMath::fp16, ConvolutionMath::tf32}) {
       const GemmTiling tiling = gemm_tiling(e.shape, math, e.multiprocessors);

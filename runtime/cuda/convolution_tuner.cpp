@@ -12,6 +12,7 @@
 #include "runtime/graph/kernel_params.h"
 #include "runtime/networks/formula.h"
 #include "weights/half.h"
+#include "weights/status.h"
 
 namespace cuhue::cuda {
 namespace {

@@ -102,7 +102,7 @@ bool cudnn_can_be_asked() {
   }
 }
 
-std::string description_of(const char* device) {
+std::string description_of(const std::string& device) {
   std::ifstream in(std::string(CUHUE_TEST_DATA "/cudnn-devices/") + device + ".json");
   REQUIRE(in);
   std::stringstream text;
@@ -112,7 +112,7 @@ std::string description_of(const char* device) {
 
 TEST_CASE("every convolution of every network has a plan on sm_87 and sm_90") {
   if (!cudnn_can_be_asked()) return;
-  for (const char* device : {"orin", "h200"}) {
+  for (const std::string& device : {std::string("orin"), std::string("h200")}) {
     const CudnnSurvey survey(description_of(device));
     std::map<std::string, CudnnSurvey::Answer> known;
     for (const Network& network : networks()) {
@@ -125,8 +125,8 @@ TEST_CASE("every convolution of every network has a plan on sm_87 and sm_90") {
         Served served;
         for (const Layer& layer : layers) ask(survey, layer, served, known);
         std::printf("%-5s %-8s %s: %2zu convolutions: %2d fused, %2d plain, %2d generic only, %d none\n",
-                    device, std::string(network.name).c_str(), math_name(math), layers.size(), served.fused,
-                    served.plain, served.generic, served.refused);
+                    device.c_str(), std::string(network.name).c_str(), math_name(math), layers.size(),
+                    served.fused, served.plain, served.generic, served.refused);
       }
     }
   }

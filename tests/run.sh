@@ -6,7 +6,7 @@ usage() {
   cat <<'TEXT'
 tests/run.sh [OPTION]...   installs what is missing, builds, runs all tests; exit status 0 when all is well
 
-  (none)        CPU build, all tests, clang-format check; with nvcc, shared arithmetic for the device
+  (none)        CPU build, all tests, clang-format check; where nvcc is, the same with the CUDA backend
   --asan        the tests under AddressSanitizer and UndefinedBehaviorSanitizer
   --tidy        clang-tidy over the library, the converter, the program and the tests
   --format      only the clang-format check
@@ -70,11 +70,6 @@ build() {
   cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"
 }
 
-# Where nvcc is: the arithmetic that host and device share compiles for the device.
-device_arithmetic() {
-  cmake --preset cuda && cmake --build --preset cuda --target cuhue_device_arithmetic -j "$jobs"
-}
-
 run_tests() {
   local preset="$1" report="build/$1/test-report.xml" status=0
   ctest --preset "$preset" -j "$jobs" --no-tests=error --output-junit "$root/$report" || status=$?
@@ -90,7 +85,10 @@ cd "$root"
 if ((do_install)); then step "packages" install_missing || exit 1; fi
 if ((do_format)); then step "clang-format" format_check || true; fi
 if ((do_cpu)) && step "build (cpu)" build cpu; then step "test (cpu)" run_tests cpu || true; fi
-if ((do_cpu)) && command -v nvcc >/dev/null; then step "device arithmetic (nvcc)" device_arithmetic || true; fi
+# Where nvcc is: the CUDA backend compiles and links, and all tests pass with it; what needs a GPU is skipped.
+if ((do_cpu)) && command -v nvcc >/dev/null && step "build (cuda)" build cuda; then
+  step "test (cuda)" run_tests cuda || true
+fi
 if ((do_asan)) && step "build (asan)" build asan; then step "test (asan)" run_tests asan || true; fi
 if ((do_tidy)); then step "clang-tidy" build tidy || true; fi
 

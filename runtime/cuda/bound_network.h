@@ -12,6 +12,7 @@
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/step.h"
 #include "runtime/cuda/weights.h"
+#include "runtime/graph/backend.h"
 #include "runtime/graph/plan.h"
 
 namespace cuhue::cuda {
@@ -69,6 +70,15 @@ class BoundNetwork {
     latest_->record(stream);
   }
   void wait();  // until all runs are done
+  // Launches a run that was recorded.
+  void launch(Recording& recording, Stream stream) {
+    recording.launch(stream);
+    ++launches_;
+    latest_nodes_ = recording.nodes();
+  }
+  ProgramCounts counts() const {
+    return {device().allocations(), device().free_bytes(), launches_, latest_nodes_};
+  }
 
  private:
   void mark_failed(Stream stream) noexcept;
@@ -82,6 +92,8 @@ class BoundNetwork {
   OwnedStream stream_;
   std::unique_ptr<Event> latest_;
   bool pending_ = false;  // a run may still be under way
+  std::int64_t launches_ = 0;
+  int latest_nodes_ = 0;
 };
 
 }  // namespace cuhue::cuda

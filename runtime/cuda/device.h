@@ -56,6 +56,7 @@ class Device {
   // Host memory that the device reads and writes at the same address.
   virtual void* allocate_pinned(std::int64_t bytes, std::string_view what) = 0;
   virtual void release_pinned(void* memory) noexcept = 0;
+  virtual std::int64_t free_bytes() const = 0;  // of device memory
   // How many of the four calls above allocated so far: tests count a steady state's.
   virtual std::int64_t allocations() const = 0;
 

@@ -299,6 +299,13 @@ void Gpu::out_of_memory(std::int64_t bytes, std::string_view what) {
                   "; use a smaller batch or size, or fp16, or end other programs on it");
 }
 
+std::int64_t Gpu::free_bytes() const {
+  const CurrentGpu current(facts_.index);
+  std::size_t free = 0, total = 0;
+  if (cudaMemGetInfo(&free, &total) != cudaSuccess) forget_last_error();
+  return static_cast<std::int64_t>(free);
+}
+
 void* Gpu::allocate(std::int64_t bytes, std::string_view what) {
   return use([&] {
     void* memory = nullptr;

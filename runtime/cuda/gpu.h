@@ -47,6 +47,7 @@ class Gpu final : public Device {
   void release(void* memory) noexcept override;
   void* allocate_pinned(std::int64_t bytes, std::string_view what) override;
   void release_pinned(void* memory) noexcept override;
+  std::int64_t free_bytes() const override;
   std::int64_t allocations() const override { return allocations_; }
   Stream create_stream() override;
   void destroy_stream(Stream stream) noexcept override;

@@ -356,7 +356,7 @@ void PhotoGraphs::run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, con
   const Stream stream = options.stream != nullptr ? options.stream : network_.own_stream();
   network_.put(stream, [&] {
     if (graph->recording) {
-      graph->recording->launch(stream);
+      network_.launch(*graph->recording, stream);
     } else {
       // Step by step first: a library loads its code at the first launch, which a capture does not allow.
       network_.device().launch([&] { enqueue(*graph, stream); });

@@ -34,7 +34,7 @@ void CudaProgram::run(const Poll& poll) {
   const Stream stream = network_.own_stream();
   network_.put(stream, [&] {
     if (recording_) {
-      recording_->launch(stream);
+      network_.launch(*recording_, stream);
     } else {
       // Step by step first: a library loads its code at the first launch, which a capture does not allow.
       network_.device().launch([&] { enqueue(stream); });
@@ -58,6 +58,19 @@ std::span<const StepProfile> CudaProgram::profile() {
   });
   network_.wait();
   return profile_;
+}
+
+std::vector<double> CudaProgram::device_seconds(int runs) {
+  const Stream stream = network_.own_stream();
+  const auto steps = network_.device().record(
+      [this](Stream s) { network_.run_steps(network_.lowered().steps.size(), s); });
+  std::vector<double> seconds;
+  network_.put(stream, [&] {
+    for (int i = 0; i < runs; ++i)
+      seconds.push_back(network_.device().seconds([&](Stream s) { steps->launch(s); }, stream));
+  });
+  network_.wait();
+  return seconds;
 }
 
 void CudaProgram::run_photos(const PhotoEnds& ends, std::span<const PhotoJob> jobs,

@@ -27,6 +27,10 @@ class CudaProgram final : public Program {
   std::int64_t arena_bytes() const override;
   void run_photos(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
                   const Poll& poll, PhotoTimings& timings) override;
+  ProgramCounts counts() const override { return network_.counts(); }
+  // Of `runs` forward passes one after another, from inputs to outputs on the device, on its own clock. The
+  // inputs are what the latest run left there.
+  std::vector<double> device_seconds(int runs);
 
  private:
   void enqueue(Stream stream) const;

@@ -70,6 +70,14 @@ struct PhotoTimings {  // seconds; where all is one launch, `network` is all
   double prepare = 0, network = 0, finish = 0;
 };
 
+// What tests and benches of a GPU ask of a steady state; zeros on the CPU.
+struct ProgramCounts {
+  std::int64_t allocations = 0;  // of device and pinned memory by this device's user, since the start
+  std::int64_t free_bytes = 0;   // of device memory, now
+  std::int64_t launches = 0;     // of recorded graphs by this program
+  int graph_nodes = 0;           // kernels, copies and fills in the latest of them
+};
+
 // Not thread-safe: one program is one arena. Programs over the same DeviceWeights may run at the same time.
 class Program {
  public:
@@ -86,6 +94,7 @@ class Program {
   // nothing. Error(Status::weights) when the colours are not finite numbers.
   virtual void run_photos(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
                           const Poll& poll, PhotoTimings& timings) = 0;
+  virtual ProgramCounts counts() const { return {}; }
 };
 
 struct CompileOptions {

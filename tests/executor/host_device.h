@@ -32,6 +32,7 @@ class HostDevice final : public cuda::Device {
   void release(void* memory) noexcept override;
   void* allocate_pinned(std::int64_t bytes, std::string_view what) override;
   void release_pinned(void* memory) noexcept override;
+  std::int64_t free_bytes() const override { return facts_.total_bytes - device_bytes(); }
   std::int64_t allocations() const override { return allocations_; }
   Stream create_stream() override;
   void destroy_stream(Stream stream) noexcept override;

@@ -1,0 +1,17 @@
+// Whole networks on a GPU.
+#pragma once
+
+#include <string>
+
+namespace cuhue::bench {
+
+// One line of JSON: to stdout and to the report.
+void note(const std::string& json);
+std::string number(double value);
+
+// Every network whose name holds `filter`, in every precision, with plans tuned on this GPU (and cached in a
+// file of this run only): device time of a forward pass by events, photos from host bytes to host bytes by
+// the clock, time by layer, memory.
+void bench_networks(const std::string& filter);
+
+}  // namespace cuhue::bench

@@ -1,0 +1,77 @@
+// Photo bytes to network input, colours to photo bytes.
+#include "bench/gpu/gpu_bench.h"
+#include "kernels/merge/merge.h"
+#include "kernels/prepare/prepare.h"
+
+namespace cuhue::bench {
+namespace {
+
+constexpr std::int64_t kSide = 256;
+
+struct Size {
+  const char* name;
+  std::int64_t width, height;
+};
+constexpr Size kSizes[] = {{"1920x1080", 1920, 1080}, {"4000x3000", 4000, 3000}};
+
+Case prepare_case(const Size& size) {
+  Case c;
+  c.name = std::string("prepare/") + size.name + " rgb";
+  c.bytes = static_cast<double>(size.width * size.height * 3 + kSide * kSide * 4);
+  c.make = [=](Set& set) {
+    PrepareDeviceParams p;
+    p.photo.data = set.random_bytes(size.width * size.height * 3);
+    p.photo.width = size.width;
+    p.photo.height = size.height;
+    p.photo.stride = static_cast<std::ptrdiff_t>(size.width * 3);
+    p.out_h = p.out_w = kSide;
+    p.out = set.floats(kSide * kSide);
+    const std::size_t bytes = prepare_table_bytes(size.height, size.width, kSide, kSide);
+    std::vector<std::byte> tables(bytes + 16);
+    fill_prepare_tables(size.height, size.width, kSide, kSide, tables.data());
+    p.tables = set.upload(tables.data(), static_cast<std::int64_t>(bytes));
+    p.scratch = set.bytes(
+        static_cast<std::int64_t>(prepare_device_scratch_bytes(size.height, size.width, kSide, kSide)));
+    return [p](Stream stream) { prepare_cuda(p, stream); };
+  };
+  return c;
+}
+
+Case merge_case(const Size& size, std::int64_t ab_side, AbUpsampling upsampling, Element element) {
+  Case c;
+  c.name = std::string("merge/") + size.name + " rgb, ab " + std::to_string(ab_side) +
+           (element == Element::f16 ? " f16" : " f32");
+  c.bytes =
+      static_cast<double>(2 * size.width * size.height * 3 + ab_side * ab_side * 2 * element_bytes(element));
+  c.make = [=](Set& set) {
+    MergeDeviceParams p;
+    p.photo.data = set.random_bytes(size.width * size.height * 3);
+    p.photo.width = size.width;
+    p.photo.height = size.height;
+    p.photo.stride = static_cast<std::ptrdiff_t>(size.width * 3);
+    p.out.data = set.random_bytes(size.width * size.height * 3);
+    p.out.width = size.width;
+    p.out.height = size.height;
+    p.out.stride = p.photo.stride;
+    p.ab = set.tensor({1, 2, ab_side, ab_side}, element, 60.0f);
+    p.upsampling = upsampling;
+    p.factor = static_cast<int>(kSide / ab_side);
+    return [p](Stream stream) { merge_cuda(p, stream); };
+  };
+  return c;
+}
+
+}  // namespace
+
+std::vector<Case> photo_cases() {
+  std::vector<Case> cases;
+  for (const Size& size : kSizes) {
+    cases.push_back(prepare_case(size));
+    cases.push_back(merge_case(size, 256, AbUpsampling::none, Element::f32));
+    cases.push_back(merge_case(size, 64, AbUpsampling::bilinear, Element::f32));
+    cases.push_back(merge_case(size, 128, AbUpsampling::nearest, Element::f16));
+  }
+  return cases;
+}
+
+}  // namespace cuhue::bench

@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Compares cuhue with PyTorch on this machine's GPU. See bench/README.md.
+
+One process, formula weights, outputs compared before anything is timed; then the engines take turns, round after
+round. Every result is a line of JSON; CUHUE_GPU_FACTS names a file that the lines are also appended to.
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "bench" / "peers"), str(ROOT / "tests" / "golden")]
+
+VARIANTS = ["eager fp32", "eager tf32", "eager fp16", "graph fp16", "compiled fp16", "compiled tf32"]
+# Of max|ab|, against PyTorch's eager fp32: more is another network, and its speed says nothing.
+AGREEMENT = {"fp32": 1e-3, "tf32": 3e-2, "fp16": 3e-2}
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    p.add_argument("--library", type=pathlib.Path, default=ROOT / "build" / "cuda" / "runtime" / "libcuhue.so")
+    p.add_argument("--networks", default="eccv16,lite")
+    p.add_argument("--shapes", default="1x256x256,8x256x256,32x256x256,1x512x512", help="NxHxW of forward passes, by commas")
+    p.add_argument("--photo", default="1920x1080", help="WxH of the photo that is colorized")
+    p.add_argument("--variants", default=",".join(VARIANTS))
+    p.add_argument("--rounds", type=int, default=7)
+    p.add_argument("--seconds", type=float, default=0.25, help="of one turn, at least 3 runs")
+    return p.parse_args()
+
+
+def fact(**values):
+    line = json.dumps(values)
+    print(line, flush=True)
+    path = os.environ.get("CUHUE_GPU_FACTS")
+    if path:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def quantiles(values):
+    ordered = sorted(values)
+    pick = lambda q: ordered[min(len(ordered) - 1, int(q * len(ordered)))]
+    return {"median_ms": round(1e3 * statistics.median(values), 5), "p10_ms": round(1e3 * pick(0.1), 5),
+            "p90_ms": round(1e3 * pick(0.9), 5), "p99_ms": round(1e3 * pick(0.99), 5), "runs": len(values)}
+
+
+def wall(work, seconds):
+    times, end = [], time.perf_counter() + seconds
+    while len(times) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def device(torch, work, seconds):
+    """By CUDA events around every run."""
+    times, end = [], time.perf_counter() + seconds
+    start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    while len(times) < 3 or time.perf_counter() < end:
+        start.record()
+        work()
+        stop.record()
+        stop.synchronize()
+        times.append(start.elapsed_time(stop) / 1e3)
+    return times
+
+
+def in_turns(options, runs, measure, **about):
+    """runs: {label: (engine, work)}. Each engine's times over all rounds, and its ratio to cuhue's best."""
+    samples, rounds, failed = {k: [] for k in runs}, {k: [] for k in runs}, {}
+    for label, (engine, work) in runs.items():
+        try:
+            engine.settings()
+            for _ in range(3):
+                work()
+        except Exception as error:  # pylint: disable=broad-except
+            failed[label] = f"{type(error).__name__}: {error}"[:300]
+    for _ in range(options.rounds):
+        for label, (engine, work) in runs.items():
+            if label in failed:
+                continue
+            engine.settings()
+            work()
+            times = measure(work)
+            samples[label] += times
+            rounds[label].append(statistics.median(times))
+    for label in runs:
+        if label in failed:
+            fact(fact="peer", engine=label, failed=failed[label], **about)
+            continue
+        precision = label.split()[-1]
+        ours = rounds.get(f"cuhue {precision}", [])
+        ratio = statistics.median(t / c for t, c in zip(rounds[label], ours)) if ours else None
+        fact(fact="peer", engine=label, **about, **quantiles(samples[label]), ratio_to_cuhue=ratio)
+
+
+def compare(options, torch, np, name, plan_cache):
+    from formula_weights import uniform
+    from gpu_engines import CUDA, Cuhue, Torch
+    from reference_networks import load_network
+
+    engines = [Cuhue(str(options.library), name, precision, plan_cache) for precision in ("fp32", "tf32", "fp16")]
+    engines += [Torch(load_network(name), name, variant) for variant in options.variants.split(",")]
+    w, h = map(int, options.photo.split("x"))
+    photo = np.floor(256 * uniform("photo", h * w * 3)).astype(np.uint8).reshape(h, w, 3)
+
+    with torch.inference_mode():
+        for shape in options.shapes.split(","):
+            n, height, width = map(int, shape.split("x"))
+            x = (uniform("input", n * height * width).reshape(n, 1, height, width) * (100 if name == "eccv16" else 1)).astype(np.float32)
+            reference, usable = None, []
+            for engine in engines:
+                try:
+                    y = engine.forward(x)
+                except Exception as error:  # pylint: disable=broad-except
+                    fact(fact="peer", engine=engine.label, network=name, shape=shape, failed=f"{type(error).__name__}: {error}"[:300])
+                    continue
+                if engine.label == "torch eager fp32":
+                    reference = y
+                usable.append((engine, y))
+            if reference is None:
+                fact(fact="peer", network=name, shape=shape, failed="PyTorch in fp32 did not run: nothing to compare with")
+                continue
+            runs = {}
+            for engine, y in usable:
+                error = float(abs(y - reference).max() / abs(reference).max())
+                fact(fact="agreement", engine=engine.label, network=name, shape=shape, error=error)
+                if error <= AGREEMENT[engine.precision]:
+                    runs[engine.label] = engine, lambda e=engine: e.forward(x)
+            in_turns(options, runs, lambda work: wall(work, options.seconds), network=name, shape=shape, what="forward, host to host")
+
+        on_device = torch.from_numpy(photo).to(CUDA)
+        runs = {e.label: (e, lambda e=e: e.colorize(photo)) for e in engines}
+        in_turns(options, runs, lambda work: wall(work, options.seconds), network=name, photo=options.photo, what="photo, host to host")
+        runs = {}
+        for engine in engines:
+            try:
+                engine.settings()
+                runs[engine.label] = engine, engine.photo_on_device(on_device)
+            except Exception as error:  # pylint: disable=broad-except
+                fact(fact="peer", engine=engine.label, network=name, photo=options.photo, what="photo, on the device",
+                     failed=f"{type(error).__name__}: {error}"[:300])
+        in_turns(options, runs, lambda work: device(torch, work, options.seconds), network=name, photo=options.photo,
+                 what="photo, on the device")
+
+    for engine in engines:
+        if isinstance(engine, Cuhue):
+            fact(fact="memory", engine=engine.label, network=name, bytes=engine.memory_bytes())
+            continue
+        torch.cuda.empty_cache()
+        engine.settings()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        with torch.inference_mode():
+            engine.forward(np.zeros((1, 1, 256, 256), np.float32))
+        own = sum(p.numel() * p.element_size() for p in engine.module.parameters())
+        fact(fact="memory", engine=engine.label, network=name, bytes=torch.cuda.max_memory_allocated() - before + own)
+
+
+def main():
+    options = arguments()
+    try:
+        import numpy as np
+        import torch
+    except ImportError as error:
+        print(f"peers_gpu.py: {error}", file=sys.stderr)
+        sys.exit(77)
+    if not torch.cuda.is_available():
+        print("peers_gpu.py: PyTorch sees no GPU", file=sys.stderr)
+        sys.exit(77)
+    if not options.library.exists():
+        sys.exit(f"peers_gpu.py: there is no {options.library}; build first (cmake --preset cuda && cmake --build --preset cuda) or name --library")
+    fact(fact="versions", torch=torch.__version__, cuda=torch.version.cuda, cudnn=torch.backends.cudnn.version(),
+         gpu=torch.cuda.get_device_name())
+    with tempfile.TemporaryDirectory(prefix="cuhue-peers-") as folder:
+        for name in options.networks.split(","):
+            compare(options, torch, np, name, pathlib.Path(folder) / "plans")
+
+
+if __name__ == "__main__":
+    main()

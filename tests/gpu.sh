@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Everything that only a GPU can prove, unattended. See usage below.
+set -uo pipefail
+
+usage() {
+  cat <<'TEXT'
+tests/gpu.sh [OPTION]...   runs all tests on a GPU from an existing build; exit status 0 when nothing failed
+
+  --build DIR   the build folder, made with CUDA (default build/cuda); it may have been built on another machine
+  --out DIR     where gpu_tests.json and logs/ are left (default out/gpu-tests)
+  --limit S     seconds that one step may take (default 240)
+  --dry-run     every step is reached and reported as skipped
+  -h, --help    this text
+
+Goes on after a failure. What needs a GPU, compute-sanitizer or PyTorch is reported as skipped where that is missing.
+TEXT
+}
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+build="$root/build/cuda" out="$root/out/gpu-tests" limit=240 dry=0
+while (($#)); do
+  case "$1" in
+    --build | --out | --limit)
+      (($# > 1)) || { echo "tests/gpu.sh: $1 needs a value" >&2 && exit 2; }
+      printf -v "${1#--}" '%s' "$2"
+      shift
+      ;;
+    --dry-run) dry=1 ;;
+    -h | --help) usage && exit 0 ;;
+    *) echo "tests/gpu.sh: unknown option '$1'; see tests/gpu.sh --help" >&2 && exit 2 ;;
+  esac
+  shift
+done
+[[ -d "$build" ]] || {
+  echo "tests/gpu.sh: there is no folder '$build'; build first (cmake --preset cuda && cmake --build --preset cuda) or name --build" >&2
+  exit 2
+}
+build="$(cd "$build" && pwd)"
+mkdir -p "$out/logs" && out="$(cd "$out" && pwd)"
+
+# shellcheck source=gpu_steps.sh
+source "$root/tests/gpu_steps.sh"
+find_machine
+
+export CUHUE_GPU_FACTS="$out/facts.jsonl"
+: >"$CUHUE_GPU_FACTS"
+kernels="$build/tests/kernels/test_kernels_gpu"
+gpu="$build/tests/gpu/test_gpu"
+program="$build/apps/cuhue"
+
+step devices gpu "$program" devices --json -
+step kernels gpu "$kernels"
+for suite in parity steady errors; do step "$suite" gpu "$gpu" "--test-suite=$suite"; done
+for tool in memcheck racecheck initcheck synccheck; do
+  step "$tool" sanitizer "$sanitizer" --tool "$tool" --error-exitcode 1 --print-limit 20 "$kernels"
+done
+step memcheck-network sanitizer "$sanitizer" --tool memcheck --leak-check full --error-exitcode 1 --print-limit 20 \
+  "$gpu" "--test-suite=sanitized"
+
+finish_report "$out/gpu_tests.json" "tests on a GPU" "$CUHUE_GPU_FACTS"

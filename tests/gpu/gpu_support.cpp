@@ -1,0 +1,81 @@
+#include "tests/gpu/gpu_support.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+
+#include <doctest/doctest.h>
+
+namespace cuhue::test {
+
+bool gpu_present() {
+  std::string why;
+  for (const CudaDeviceInfo& device : cuda_devices(why)) {
+    if (device.unusable.empty()) return true;
+    why = device.unusable;
+  }
+  MESSAGE("skipped: ", why);
+  return false;
+}
+
+std::unique_ptr<Backend> cuda_backend(Precision precision) {
+  CudaOptions options;
+  options.precision = precision;
+  return make_cuda_backend(options);
+}
+
+bool left_out([[maybe_unused]] const Network& network) {
+#if defined(CUHUE_GPU_TESTS_SMALL)
+  std::int64_t work = 0;
+  const Graph g = build_graph(network, 1, test_side(network), test_side(network));
+  for (const Node& node : g.nodes) work += macs(g, node);
+  return work > 20'000'000;
+#else
+  return false;
+#endif
+}
+
+std::int64_t test_side(const Network& network) {
+#if defined(CUHUE_GPU_TESTS_SMALL)
+  return network.size_multiple * 2;
+#else
+  return network.default_size;
+#endif
+}
+
+const char* name_of(Precision precision) {
+  switch (precision) {
+    case Precision::fp32: return "fp32";
+    case Precision::tf32: return "tf32";
+    case Precision::fp16: break;
+  }
+  return "fp16";
+}
+
+double relative_error(const TensorRef& a, const TensorRef& b) {
+  double error = 0, most = 0;
+  for (std::int64_t i = 0; i < b.dims.count(); ++i) {
+    const double difference = std::abs(static_cast<double>(a.data[i]) - b.data[i]);
+    if (!(difference <= error)) error = difference;  // NaN stays
+    most = std::max(most, std::abs(static_cast<double>(b.data[i])));
+  }
+  return most > 0 ? error / most : error;
+}
+
+void fill_inputs(const Network& network, Program& program) {
+  for (const TensorSpec& spec : network.inputs) {
+    const TensorRef x = program.input(spec.name);
+    const auto bytes = formula_image(x.dims.n * x.dims.c, x.dims.h, x.dims.w);
+    const float range = spec.about.find("0..100") != std::string_view::npos ? 100.0f : 1.0f;
+    for (std::size_t i = 0; i < bytes.size(); ++i) x.data[i] = static_cast<float>(bytes[i]) * range / 255.0f;
+  }
+}
+
+void note_fact(const std::string& json) {
+  const char* path = std::getenv("CUHUE_GPU_FACTS");
+  if (path == nullptr) return;
+  std::ofstream(path, std::ios::app) << json << "\n";
+}
+
+}  // namespace cuhue::test

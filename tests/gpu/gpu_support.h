@@ -1,0 +1,39 @@
+// Tests of the CUDA backend as a whole, against the CPU backend. Linked with the real backend they need a GPU
+// and run at the networks' own sizes; linked with the host executor they run everywhere at small ones.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/graph/backend.h"
+#include "runtime/networks/network.h"
+
+namespace cuhue::test {
+
+// False after a message, and the test counts as skipped, when there is no GPU.
+bool gpu_present();
+
+std::unique_ptr<Backend> cuda_backend(Precision precision);
+
+// Small tests of the steady state leave the large networks out: the executor is no GPU.
+bool left_out(const Network& network);
+
+// Side of the square that `network` is tested at.
+std::int64_t test_side(const Network& network);
+
+inline constexpr Precision kPrecisions[] = {Precision::fp32, Precision::tf32, Precision::fp16};
+const char* name_of(Precision precision);
+
+// max |a - b| / max |b|
+double relative_error(const TensorRef& a, const TensorRef& b);
+
+// Fills every input with values between its usual bounds, the same for the same network and size.
+void fill_inputs(const Network& network, Program& program);
+
+// Appends one JSON object, a line of text, to the file that CUHUE_GPU_FACTS names, if it does: what scripts
+// collect.
+void note_fact(const std::string& json);
+
+}  // namespace cuhue::test

@@ -1,0 +1,109 @@
+// Every network on CUDA against the CPU: its outputs in every precision, and every intermediate value in
+// fp32.
+#include <algorithm>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "tests/gpu/gpu_support.h"
+
+using namespace cuhue;
+using namespace cuhue::test;
+
+namespace {
+
+// What a precision promises, of the largest value of an output.
+double bound_of(Precision precision) {
+  return precision == Precision::fp32 ? 1e-4 : 1e-2;
+}
+
+std::unique_ptr<Program> compiled(Backend& backend, const Network& network, Graph graph) {
+  return backend.compile(std::move(graph), backend.make_weights(std::make_shared<FormulaSource>(network)),
+                         {});
+}
+
+// Every value that some layer makes, as an output. Nothing can be fused then: this is the plain form of each
+// layer.
+Graph with_taps(Graph graph) {
+  graph.outputs.clear();
+  for (const Node& node : graph.nodes) graph.outputs.push_back({"tap " + node.name, node.output});
+  return graph;
+}
+
+void check_parity(Program& gpu, Program& cpu, const Graph& graph, const std::string& where, double bound) {
+  gpu.run();
+  cpu.run();
+  double worst = 0;
+  std::string worst_name;
+  for (const Binding& output : graph.outputs) {
+    const double error = relative_error(gpu.output(output.name), cpu.output(output.name));
+    CAPTURE(output.name);
+    CHECK(error <= bound);
+    if (error >= worst) {
+      worst = error;
+      worst_name = output.name;
+    }
+  }
+  note_fact(R"({"fact": "parity", )" + where + R"(, "worst": ")" + worst_name + R"(", "error": )" +
+            std::to_string(worst * 1e6) + R"(e-6, "bound": )" + std::to_string(bound) + "}");
+}
+
+std::string place(const Network& network, Precision precision, std::int64_t side, const char* what) {
+  return R"("network": ")" + std::string(network.name) + R"(", "precision": ")" + name_of(precision) +
+         R"(", "side": )" + std::to_string(side) + R"(, "of": ")" + what + "\"";
+}
+
+}  // namespace
+
+TEST_SUITE("parity") {
+  TEST_CASE("the outputs of every network, as on the CPU") {
+    if (!gpu_present()) return;
+    for (const Network& network : networks()) {
+      const std::int64_t side = test_side(network);
+      const Graph graph = build_graph(network, 1, side, side);
+      const auto cpu = make_cpu_backend();
+      const auto reference = compiled(*cpu, network, graph);
+      fill_inputs(network, *reference);
+      for (const Precision precision : kPrecisions) {
+        CAPTURE(network.name);
+        CAPTURE(name_of(precision));
+        const auto cuda = cuda_backend(precision);
+        const auto program = compiled(*cuda, network, graph);
+        fill_inputs(network, *program);
+        check_parity(*program, *reference, graph, place(network, precision, side, "outputs"),
+                     bound_of(precision));
+      }
+    }
+  }
+
+  TEST_CASE("every intermediate value, unfused") {
+    if (!gpu_present()) return;
+    for (const Network& network : networks()) {
+      const std::int64_t side = test_side(network);
+      const Graph graph = with_taps(build_graph(network, 1, side, side));
+      const auto cpu = make_cpu_backend();
+      const auto cuda = cuda_backend(Precision::fp32);
+      const auto reference = compiled(*cpu, network, graph), program = compiled(*cuda, network, graph);
+      fill_inputs(network, *reference);
+      fill_inputs(network, *program);
+      CAPTURE(network.name);
+      check_parity(*program, *reference, graph, place(network, Precision::fp32, side, "taps"), 1e-4);
+    }
+  }
+
+  TEST_CASE("batches and odd sizes") {
+    if (!gpu_present()) return;
+    for (const Network& network : networks()) {
+      if (left_out(network)) continue;
+      const std::int64_t h = network.size_multiple * 3, w = network.size_multiple * 2;
+      const Graph graph = build_graph(network, 3, h, w);
+      const auto cpu = make_cpu_backend();
+      const auto cuda = cuda_backend(Precision::fp32);
+      const auto reference = compiled(*cpu, network, graph), program = compiled(*cuda, network, graph);
+      fill_inputs(network, *reference);
+      fill_inputs(network, *program);
+      CAPTURE(network.name);
+      check_parity(*program, *reference, graph, place(network, Precision::fp32, h, "batch of 3"), 1e-4);
+    }
+  }
+}

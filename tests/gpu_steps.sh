@@ -1,0 +1,96 @@
+# The steps of tests/gpu.sh and bench/gpu.sh: each runs under a time limit, leaves a log, and never stops the ones
+# after it. Sourced; the caller sets `out` (a folder), `limit` (seconds a step), `dry` (0 or 1).
+# shellcheck shell=bash disable=SC2154
+
+step_names=() step_states=() step_seconds=() step_notes=()
+
+# has WHAT: is there what a step needs? The answer is also left in `missing`.
+has() {
+  missing=""
+  case "$1" in
+    nothing) ;;
+    gpu) [[ -n "$gpu_name" ]] || missing="no GPU" ;;
+    sanitizer)
+      if [[ -z "$gpu_name" ]]; then missing="no GPU"; elif [[ -z "$sanitizer" ]]; then missing="no compute-sanitizer"; fi
+      ;;
+    torch)
+      if [[ -z "$gpu_name" ]]; then missing="no GPU"; elif [[ "$has_torch" != 1 ]]; then missing="no PyTorch with CUDA"; fi
+      ;;
+    *) echo "unknown requirement '$1'" >&2 && exit 70 ;;
+  esac
+  [[ -z "$missing" ]]
+}
+
+find_machine() {
+  gpu_name="" gpu_driver="" gpu_memory="" has_torch=0
+  # Read once: a step must not find another machine than the one before it.
+  IFS=, read -r gpu_name gpu_driver gpu_memory < <(nvidia-smi --query-gpu=name,driver_version,memory.total \
+    --format=csv,noheader 2>/dev/null | head -n 1) || true
+  gpu_driver="${gpu_driver# }" gpu_memory="${gpu_memory# }"
+  sanitizer="$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null || true)"
+  # PyTorch's wheels bring cuDNN and cuBLAS: used where the system has none.
+  local site
+  site="$(python3 -c 'import nvidia, os; print(list(nvidia.__path__)[0])' 2>/dev/null || true)"
+  if [[ -n "$site" ]]; then
+    local folder
+    for folder in "$site"/*/lib; do LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder"; done
+    export LD_LIBRARY_PATH
+  fi
+  if [[ -n "$gpu_name" ]] && python3 -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
+    has_torch=1
+  fi
+}
+
+# json TEXT: TEXT as a JSON string.
+json() {
+  local text="$1"
+  text="${text//\\/\\\\}" text="${text//\"/\\\"}" text="${text//$'\n'/\\n}" text="${text//$'\t'/\\t}"
+  printf '"%s"' "$(tr -d '\000-\037' <<<"$text")"
+}
+
+# step NAME NEEDS COMMAND...
+step() {
+  local name="$1" needs="$2" state note="" start=$SECONDS status=0
+  shift 2
+  local log="$out/logs/$name.log"
+  if ((dry)); then
+    state=skipped note="dry run"
+    printf '%q ' "$@" >"$log"
+  elif ! has "$needs"; then
+    state=skipped note="$missing"
+  else
+    timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 || status=$?
+    case "$status" in
+      0) state=passed ;;
+      77) state=skipped note="$(tail -n 1 "$log")" ;;  # the program's own word for it
+      124 | 137) state=failed note="not done after $limit s" ;;
+      *) state=failed note="exit status $status: $(grep -v '^ *$' "$log" | tail -n 3 | cut -c 1-300)" ;;
+    esac
+  fi
+  step_names+=("$name") step_states+=("$state") step_seconds+=($((SECONDS - start))) step_notes+=("$note")
+  printf '%-24s %-8s %4d s  %s\n' "$name" "$state" $((SECONDS - start)) "${note//$'\n'/ | }"
+}
+
+# finish_report FILE TITLE FACTS: one JSON object; FACTS holds one JSON value a line, as the programs left them. The
+# result is 1 when a step failed.
+finish_report() {
+  local file="$1" title="$2" facts="$3" failed=0 i commit
+  commit="$(git -C "$root" describe --always --dirty --abbrev=12 2>/dev/null || cat "$build/commit.txt" 2>/dev/null || echo unknown)"
+  {
+    printf '{\n "what": %s,\n "date": "%s",\n "commit": %s,\n' "$(json "$title")" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(json "$commit")"
+    printf ' "machine": {"gpu": %s, "driver": %s, "memory": %s, "processor": %s, "cores": %s},\n' "$(json "$gpu_name")" \
+      "$(json "$gpu_driver")" "$(json "$gpu_memory")" "$(json "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)")" "$(nproc)"
+    printf ' "dry_run": %s,\n "steps": [' "$([[ $dry == 1 ]] && echo true || echo false)"
+    for i in "${!step_names[@]}"; do
+      ((i == 0)) || printf ','
+      printf '\n  {"name": %s, "state": "%s", "seconds": %d, "note": %s}' "$(json "${step_names[i]}")" "${step_states[i]}" \
+        "${step_seconds[i]}" "$(json "${step_notes[i]}")"
+    done
+    printf '\n ],\n "facts": ['
+    [[ ! -s "$facts" ]] || sed 's/^/\n  /; $!s/$/,/' "$facts" | sed 's/^n  /  /'
+    printf '\n ]\n}\n'
+  } >"$file"
+  for i in "${!step_states[@]}"; do [[ "${step_states[i]}" != failed ]] || failed=1; done
+  printf '%s: %s\n' "$( ((failed)) && echo FAILED || echo 'nothing failed')" "$file"
+  return $failed
+}

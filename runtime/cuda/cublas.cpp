@@ -1,13 +1,13 @@
 #include "runtime/cuda/cublas.h"
 
 #include <cublasLt.h>
-#include <dlfcn.h>
 
 #include <array>
 #include <exception>
 #include <utility>
 
 #include "runtime/cuda/half_vectors.h"
+#include "runtime/cuda/shared_library.h"
 #include "weights/status.h"
 
 namespace cuhue::cuda {
@@ -38,35 +38,23 @@ struct Functions {
   decltype(&cublasLtMatmul) matmul;
 };
 
-template <class Function>
-void resolve(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
-  if (function == nullptr)
-    throw Error(Status::device, std::string(kLibrary) + " has no " + name + "; " + kRemedy);
-}
-
 Functions open_cublas() {
-  void* library = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);  // never closed, as cuDNN
-  if (library == nullptr) {
-    const char* why = dlerror();
-    throw Error(Status::device, std::string(kLibrary) + " cannot be opened (" +
-                                    (why == nullptr ? "no reason given" : why) + "); " + kRemedy);
-  }
+  const SharedLibrary library(kLibrary, kRemedy);
   Functions f{};
-  resolve(library, "cublasLtGetVersion", f.version);
-  resolve(library, "cublasLtGetStatusString", f.status_string);
-  resolve(library, "cublasLtCreate", f.create);
-  resolve(library, "cublasLtDestroy", f.destroy);
-  resolve(library, "cublasLtMatmulDescCreate", f.create_operation);
-  resolve(library, "cublasLtMatmulDescDestroy", f.destroy_operation);
-  resolve(library, "cublasLtMatmulDescSetAttribute", f.set_operation);
-  resolve(library, "cublasLtMatrixLayoutCreate", f.create_layout);
-  resolve(library, "cublasLtMatrixLayoutDestroy", f.destroy_layout);
-  resolve(library, "cublasLtMatmulPreferenceCreate", f.create_preference);
-  resolve(library, "cublasLtMatmulPreferenceDestroy", f.destroy_preference);
-  resolve(library, "cublasLtMatmulPreferenceSetAttribute", f.set_preference);
-  resolve(library, "cublasLtMatmulAlgoGetHeuristic", f.heuristic);
-  resolve(library, "cublasLtMatmul", f.matmul);
+  library.resolve("cublasLtGetVersion", f.version);
+  library.resolve("cublasLtGetStatusString", f.status_string);
+  library.resolve("cublasLtCreate", f.create);
+  library.resolve("cublasLtDestroy", f.destroy);
+  library.resolve("cublasLtMatmulDescCreate", f.create_operation);
+  library.resolve("cublasLtMatmulDescDestroy", f.destroy_operation);
+  library.resolve("cublasLtMatmulDescSetAttribute", f.set_operation);
+  library.resolve("cublasLtMatrixLayoutCreate", f.create_layout);
+  library.resolve("cublasLtMatrixLayoutDestroy", f.destroy_layout);
+  library.resolve("cublasLtMatmulPreferenceCreate", f.create_preference);
+  library.resolve("cublasLtMatmulPreferenceDestroy", f.destroy_preference);
+  library.resolve("cublasLtMatmulPreferenceSetAttribute", f.set_preference);
+  library.resolve("cublasLtMatmulAlgoGetHeuristic", f.heuristic);
+  library.resolve("cublasLtMatmul", f.matmul);
   return f;
 }
 

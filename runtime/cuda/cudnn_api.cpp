@@ -1,11 +1,10 @@
 #include "runtime/cuda/cudnn_api.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <array>
 
 #include "runtime/cuda/cudnn.h"
+#include "runtime/cuda/shared_library.h"
 #include "weights/status.h"
 
 namespace cuhue::cuda {
@@ -15,37 +14,23 @@ constexpr const char* kLibrary = "libcudnn.so.9";
 constexpr const char* kRemedy =
     "install cuDNN 9 for this CUDA version, put its folder into LD_LIBRARY_PATH, or use device 'cpu'";
 
-template <class Function>
-void resolve(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
-  if (function == nullptr)
-    throw Error(Status::device, std::string(kLibrary) + " has no " + name + ": it is too old; " + kRemedy);
-}
-
 CudnnFunctions open_cudnn() {
-  // Never closed: cuDNN does not survive that.
-  void* library = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    const char* why = dlerror();
-    throw Error(Status::device, std::string(kLibrary) + " cannot be opened (" +
-                                    (why == nullptr ? "no reason given" : why) + "); " + kRemedy);
-  }
+  const SharedLibrary library(kLibrary, kRemedy);
   CudnnFunctions f{};
-  resolve(library, "cudnnGetVersion", f.version);
+  library.resolve("cudnnGetVersion", f.version);
   if (const std::size_t version = f.version(); version < 90000)
-    throw Error(Status::device, std::string(kLibrary) + " is version " + std::to_string(version) +
-                                    ", 9.0 or newer is needed; " + kRemedy);
-  resolve(library, "cudnnGetErrorString", f.error_string);
-  resolve(library, "cudnnGetLastErrorString", f.last_error_string);
-  resolve(library, "cudnnCreate", f.create);
-  resolve(library, "cudnnDestroy", f.destroy);
-  resolve(library, "cudnnSetStream", f.set_stream);
-  resolve(library, "cudnnBackendCreateDescriptor", f.create_descriptor);
-  resolve(library, "cudnnBackendDestroyDescriptor", f.destroy_descriptor);
-  resolve(library, "cudnnBackendFinalize", f.finalize);
-  resolve(library, "cudnnBackendSetAttribute", f.set_attribute);
-  resolve(library, "cudnnBackendGetAttribute", f.get_attribute);
-  resolve(library, "cudnnBackendExecute", f.execute);
+    library.refuse(" is version " + std::to_string(version) + ", 9.0 or newer is needed");
+  library.resolve("cudnnGetErrorString", f.error_string);
+  library.resolve("cudnnGetLastErrorString", f.last_error_string);
+  library.resolve("cudnnCreate", f.create);
+  library.resolve("cudnnDestroy", f.destroy);
+  library.resolve("cudnnSetStream", f.set_stream);
+  library.resolve("cudnnBackendCreateDescriptor", f.create_descriptor);
+  library.resolve("cudnnBackendDestroyDescriptor", f.destroy_descriptor);
+  library.resolve("cudnnBackendFinalize", f.finalize);
+  library.resolve("cudnnBackendSetAttribute", f.set_attribute);
+  library.resolve("cudnnBackendGetAttribute", f.get_attribute);
+  library.resolve("cudnnBackendExecute", f.execute);
   return f;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runtime/cuda/cudnn.h"
+#include "runtime/cuda/shared_library.h"
 #include "runtime/graph/passes.h"
 #include "runtime/networks/network.h"
 #include "weights/status.h"
@@ -177,6 +178,28 @@ TEST_CASE("a description that is none is an error that says so") {
     CAPTURE(text);
     CHECK_THROWS_AS(CudnnSurvey{text}, Error);
   }
+}
+
+TEST_CASE("a library that is missing, or lacks a function, is an error with the remedy") {
+  const auto message = [](const auto& work) -> std::string {
+    try {
+      work();
+    } catch (const Error& e) {
+      CHECK(e.status() == Status::device);
+      return e.what();
+    }
+    return "none";
+  };
+  const std::string missing = message([] { SharedLibrary("libcuhue-none.so.9", "install it"); });
+  CHECK(missing.starts_with("libcuhue-none.so.9 cannot be opened ("));
+  CHECK(missing.ends_with("; install it"));
+
+  const SharedLibrary c("libc.so.6", "install it");
+  int (*absolute)(int) = nullptr;
+  c.resolve("abs", absolute);
+  CHECK(absolute(-3) == 3);
+  CHECK(message([&] { c.resolve("cuhue_none", absolute); }) ==
+        "libc.so.6 has no cuhue_none: it is too old; install it");
 }
 
 }  // namespace

@@ -123,8 +123,11 @@ void bench_networks(const std::string& filter) {
     if (network.name.find(filter) == std::string_view::npos) continue;
     for (const Mode& mode : kModes) {
       Loaded loaded{&network, &mode, nullptr, nullptr};
-      loaded.backend =
-          make_cuda_backend({.precision = mode.precision, .tune = true, .plan_cache = cache.string()});
+      CudaOptions options;
+      options.precision = mode.precision;
+      options.tune = true;
+      options.plan_cache = cache.string();
+      loaded.backend = make_cuda_backend(options);
       loaded.weights = loaded.backend->make_weights(std::make_shared<FormulaSource>(network));
       for (const std::int64_t batch : {1, 8, 32}) bench_forward(loaded, batch, network.default_size);
       bench_forward(loaded, 1, 512);

@@ -25,7 +25,6 @@ Error error_of(Work&& work) {
 
 TEST_SUITE("errors") {
   TEST_CASE("a device that is not there") {
-    if (!gpu_present()) return;
     CudaOptions options;
     options.device = 99;
     const Error e = error_of([&] { make_cuda_backend(options); });
@@ -34,7 +33,6 @@ TEST_SUITE("errors") {
   }
 
   TEST_CASE("out of memory names what is needed and what is free, and the next program works") {
-    if (!gpu_present()) return;
     const Network& network = network_or_throw("lite");
     const auto backend = cuda_backend(Precision::fp32);
     const auto weights = backend->make_weights(std::make_shared<FormulaSource>(network));
@@ -65,7 +63,6 @@ TEST_SUITE("errors") {
 // A small network under the sanitizers: every step of a program, uploads and recordings included.
 TEST_SUITE("sanitized") {
   TEST_CASE("lite, forward and twice") {
-    if (!gpu_present()) return;
     const Network& network = network_or_throw("lite");
     for (const Precision precision : kPrecisions) {
       const auto cuda = cuda_backend(precision);

@@ -12,8 +12,8 @@
 
 namespace cuhue::test {
 
-// False after a message, and the test counts as skipped, when there is no GPU.
-bool gpu_present();
+// False when there is no GPU that can be used, and why.
+bool gpu_present(std::string& why);
 
 std::unique_ptr<Backend> cuda_backend(Precision precision);
 

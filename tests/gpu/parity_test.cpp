@@ -57,7 +57,6 @@ std::string place(const Network& network, Precision precision, std::int64_t side
 
 TEST_SUITE("parity") {
   TEST_CASE("the outputs of every network, as on the CPU") {
-    if (!gpu_present()) return;
     for (const Network& network : networks()) {
       const std::int64_t side = test_side(network);
       const Graph graph = build_graph(network, 1, side, side);
@@ -77,7 +76,6 @@ TEST_SUITE("parity") {
   }
 
   TEST_CASE("every intermediate value, unfused") {
-    if (!gpu_present()) return;
     for (const Network& network : networks()) {
       const std::int64_t side = test_side(network);
       const Graph graph = with_taps(build_graph(network, 1, side, side));
@@ -92,7 +90,6 @@ TEST_SUITE("parity") {
   }
 
   TEST_CASE("batches and odd sizes") {
-    if (!gpu_present()) return;
     for (const Network& network : networks()) {
       if (left_out(network)) continue;
       const std::int64_t h = network.size_multiple * 3, w = network.size_multiple * 2;

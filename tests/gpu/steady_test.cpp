@@ -52,7 +52,6 @@ std::vector<std::uint8_t> noise(std::size_t count) {
 
 TEST_SUITE("steady") {
   TEST_CASE("repeated runs give the same bits") {
-    if (!gpu_present()) return;
     for (const Network& network : networks()) {
       if (left_out(network)) continue;
       for (const Precision precision : kPrecisions) {
@@ -76,7 +75,6 @@ TEST_SUITE("steady") {
   }
 
   TEST_CASE("photo after photo: one launch each, nothing allocated, nothing leaked") {
-    if (!gpu_present()) return;
     for (const Network& network : networks()) {
       if (left_out(network)) continue;
       CAPTURE(network.name);

@@ -162,9 +162,9 @@ bool suits_library(const Job& job, ConvolutionMath math) {
   const Element element = math == ConvolutionMath::fp16 ? Element::f16 : Element::f32;
   const std::int64_t lanes = kVectorBytes / element_bytes(element);
   const ConvolutionShape& s = job.shape;
-  return !job.in_affine && job.source.element == element && job.out.element == element &&
-         s.in.c % lanes == 0 && s.out.c % lanes == 0 && (job.border || aligned(job.source)) &&
-         aligned(job.out) && convolution_weight_element(s, math) == element &&
+  return job.source.element == element && job.out.element == element && s.in.c % lanes == 0 &&
+         s.out.c % lanes == 0 && (job.border || aligned(job.source)) && aligned(job.out) &&
+         convolution_weight_element(s, math) == element &&
          convolution_weight_order(s) == (s.transposed ? WeightOrder::crsk : WeightOrder::krsc);
 }
 

@@ -9,20 +9,12 @@
 namespace cuhue::cuda {
 namespace {
 
-constexpr std::int64_t kAlignment = 256;  // what libraries ask of their workspaces
-
 std::int64_t aligned(std::int64_t bytes) {
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  return (bytes + kDeviceAlignment - 1) / kDeviceAlignment * kDeviceAlignment;
 }
 
 std::int64_t bytes_of(const Port& port) {
   return port.dims.count() * element_bytes(Element::f32);
-}
-
-// Sizes in multiples of the alignment make offsets of the same.
-MemoryPlan planned(std::vector<BufferLife> buffers) {
-  for (BufferLife& b : buffers) b.bytes = aligned(b.bytes);
-  return plan_memory(buffers);
 }
 
 std::size_t index_of(const std::vector<Port>& ports, std::string_view name, const char* what) {
@@ -40,7 +32,7 @@ std::size_t index_of(const std::vector<Port>& ports, std::string_view name, cons
 BoundNetwork::BoundNetwork(NetworkParts parts, Lowered lowered)
     : parts_(std::move(parts)),
       lowered_(std::move(lowered)),
-      plan_(planned(lowered_.buffers)),
+      plan_(plan_memory(lowered_.buffers, kDeviceAlignment)),
       arena_(parts_.device, plan_.arena_bytes, "the arena of this network and size"),
       stream_(parts_.device),
       latest_(parts_.device->create_event()) {

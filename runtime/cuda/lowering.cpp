@@ -1,7 +1,6 @@
 #include "runtime/cuda/lowering.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 #include <variant>
 

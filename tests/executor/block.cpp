@@ -130,7 +130,9 @@ void Block::run(unsigned index) {
   try {
     while (live_ > 0) {
       const bool any = (cursor_ = next_ready(-1)) >= 0;
-      for (; cursor_ >= 0; cursor_ = next_ready(cursor_)) {
+      // Forward and in reverse a warp runs ahead to its next barrier before another goes on; shuffled, all
+      // advance together. A barrier that is missing shows in one or the other.
+      for (; cursor_ >= 0; cursor_ = next_ready(order_ == Order::shuffled ? cursor_ : -1)) {
         take(static_cast<unsigned>(cursor_));
         Thread& thread = threads_[current_];
         if (thread.state == State::fresh) thread.fiber = idle_fiber();

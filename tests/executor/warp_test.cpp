@@ -187,13 +187,14 @@ TEST_CASE("warp: reductions") {
 // ---- a reduction as kernels write it: by warps, then by one warp
 namespace {
 
+template <bool Barrier>
 __global__ void block_sum(const float* in, float* out, int count) {
   __shared__ float partial[32];
   const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   float sum = i < count ? in[i] : 0.0f;
   for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(~0u, sum, step);
   if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = sum;
-  __syncthreads();
+  if constexpr (Barrier) __syncthreads();
   if (threadIdx.x >= 32) return;
   sum = threadIdx.x < blockDim.x / 32 ? partial[threadIdx.x] : 0.0f;
   for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(~0u, sum, step);
@@ -209,7 +210,7 @@ TEST_CASE("warp: a block's sum in two steps has the same bits in every order") {
   DeviceArray<float> from{std::span<const float>(in)};
   const std::vector<float> sums = same_in_every_order([&] {
     DeviceArray<float> to(20);
-    launch(block_sum, {20, 256}, nullptr, from.data(), to.data(), kCount);
+    launch(block_sum<true>, {20, 256}, nullptr, from.data(), to.data(), kCount);
     return to.read();
   });
   for (std::size_t b = 0; b < 20; ++b) {
@@ -218,6 +219,16 @@ TEST_CASE("warp: a block's sum in two steps has the same bits in every order") {
       sum += static_cast<double>(in[i]);
     CHECK(static_cast<double>(sums[b]) == doctest::Approx(sum).epsilon(1e-6));
   }
+}
+
+TEST_CASE("warp: a barrier missing between shuffles shows as results that differ between orders") {
+  const std::vector<float> in(256, 1.0f);
+  DeviceArray<float> from{std::span<const float>(in)};
+  CHECK_THROWS(same_in_every_order([&] {
+    DeviceArray<float> to(1);
+    launch(block_sum<false>, {1, 256}, nullptr, from.data(), to.data(), 256);
+    return to.read();
+  }));
 }
 
 // ---- atomics

@@ -209,6 +209,14 @@ ValueId Builder::pool(ValueId x, const PoolOptions& o) {
   return add_node(Pool{o.kind, o.kernel, o.stride, o.pad, o.pad, o.pad, o.pad}, {x}, name, out);
 }
 
+ValueId Builder::subsample(ValueId x, int step) {
+  const Value& in = value(x, "subsample");
+  const std::string name = in.name + ".subsample";
+  if (step < 1) misfit(name, "step must be at least 1");
+  const Dims out{in.dims.n, in.dims.c, (in.dims.h - 1) / step + 1, (in.dims.w - 1) / step + 1};
+  return add_node(Pool{PoolKind::average, 1, step}, {x}, name, out);  // of one pixel each
+}
+
 ValueId Builder::relu(ValueId x) {
   return activation(x, {ActivationKind::relu, 0.0f});
 }

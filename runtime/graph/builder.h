@@ -48,6 +48,8 @@ class Builder {
   ValueId batch_norm(ValueId x, const Leaf& leaf,
                      float eps = 1e-5f);  // leaf.{weight,bias,running_mean,running_var,num_batches_tracked}
   ValueId pool(ValueId x, const PoolOptions& o);
+  // Every step-th row and column, from the first: [n, c, h, w] -> [n, c, ceil(h / step), ceil(w / step)].
+  ValueId subsample(ValueId x, int step);
   ValueId relu(ValueId x);
   ValueId activation(ValueId x, Activation a);
   ValueId affine(ValueId x, float scale, float shift);

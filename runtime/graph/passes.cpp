@@ -58,6 +58,18 @@ class Rewrite {
     gone_[static_cast<std::size_t>(taken)] = true;
   }
 
+  // `reader` reads from now on what node `passed` read, which goes when nothing else wants its value.
+  void pass_by(int reader, int passed) {
+    const ValueId from = node(passed).inputs[0], v = node(passed).output;
+    node(reader).inputs[0] = from;
+    readers_[index(from)].push_back(reader);
+    auto& left = readers_[index(v)];
+    left.erase(std::find(left.begin(), left.end(), reader));
+    if (!left.empty() || kept_[index(v)]) return;
+    std::erase(readers_[index(from)], passed);
+    gone_[static_cast<std::size_t>(passed)] = true;
+  }
+
  private:
   static std::size_t index(ValueId v) { return static_cast<std::size_t>(v); }
 
@@ -73,6 +85,10 @@ bool is_plain_1x1(const Op& op) {
   return conv && !conv->transposed && conv->kernel_h == 1 && conv->kernel_w == 1 && conv->stride == 1 &&
          conv->pad_top == 0 && conv->pad_left == 0 && conv->pad_bottom == 0 && conv->pad_right == 0 &&
          !conv->folded && conv->epilogue.empty();
+}
+
+bool is_subsampling(const Pool& p) {
+  return p.kernel == 1 && std::max({p.pad_top, p.pad_left, p.pad_bottom, p.pad_right}) == 0;
 }
 
 std::vector<EpilogueStep>* epilogue_of(Op& op) {
@@ -95,6 +111,26 @@ std::optional<EpilogueStep> as_step(Rewrite& r, int i, ValueId v, int reader) {
 }
 
 }  // namespace
+
+// Sample o of a convolution with stride t, dilation d and padding p over every s-th sample of x is the sum
+// over k of w[k] x[s (t o + d k - p)]: a convolution of x itself, with stride s t, dilation s d and padding s
+// p. What lies outside lies outside of both.
+void fold_subsampling(Graph& g) {
+  Rewrite r(g);
+  for (int i = 0; i < r.count(); ++i) {
+    auto* conv = std::get_if<Convolution>(&r.node(i).op);
+    if (conv == nullptr || conv->transposed || conv->pad_mode != PadMode::zero) continue;
+    for (;;) {
+      const int maker = r.maker(r.node(i).inputs[0]);
+      const auto* pool = maker == kNone ? nullptr : std::get_if<Pool>(&r.node(maker).op);
+      if (pool == nullptr || !is_subsampling(*pool)) break;
+      for (int* distance : {&conv->stride, &conv->dilation, &conv->pad_top, &conv->pad_left,
+                            &conv->pad_bottom, &conv->pad_right})
+        *distance *= pool->stride;
+      r.pass_by(i, maker);
+    }
+  }
+}
 
 void fold_batch_norm(Graph& g) {
   Rewrite r(g);
@@ -212,6 +248,7 @@ void remove_dead(Graph& g) {
 
 void optimize(Graph& g) {
   remove_dead(g);  // a dead reader would keep a value from being fused
+  fold_subsampling(g);
   fold_batch_norm(g);
   fuse_annealed_mean(g);  // before an epilogue could hide the plain convolutions
   fuse_epilogues(g);

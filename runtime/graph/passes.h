@@ -7,6 +7,8 @@
 
 namespace cuhue {
 
+// Pooling windows of one pixel -> conv: a conv that passes over pixels itself, with its taps farther apart.
+void fold_subsampling(Graph& g);
 void fold_batch_norm(Graph& g);     // conv -> batch norm: into the conv's weight and bias at load
 void fuse_annealed_mean(Graph& g);  // 1x1 conv -> softmax -> 1x1 conv without bias, to few channels
 void fuse_epilogues(Graph& g);      // conv/matmul -> activation, batch norm, affine, residual add

@@ -7,5 +7,6 @@ namespace cuhue {
 
 Network eccv16();
 Network lite();
+Network siggraph17();
 
 }  // namespace cuhue

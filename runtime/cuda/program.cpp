@@ -62,8 +62,8 @@ std::span<const StepProfile> CudaProgram::profile() {
 
 std::vector<double> CudaProgram::device_seconds(int runs) {
   const Stream stream = network_.own_stream();
-  const auto steps = network_.device().record(
-      [this](Stream s) { network_.run_steps(network_.lowered().steps.size(), s); });
+  const auto steps =
+      network_.device().record([this](Stream s) { network_.run_steps(network_.lowered().steps.size(), s); });
   std::vector<double> seconds;
   network_.put(stream, [&] {
     for (int i = 0; i < runs; ++i)

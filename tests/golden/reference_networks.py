@@ -101,8 +101,119 @@ class Lite(nn.Module):
         return self.taps(grey)["ab"]
 
 
-NETWORKS = {"eccv16": Eccv16, "lite": Lite}
-GAINS = {"eccv16": 2.4, "lite": 2.0}
+class Siggraph17(nn.Module):
+    """Zhang, Zhu et al. 2017, local hints. l [n, 1, h, w] in 0..100, hint_ab [n, 2, h, w] in ab units and
+    hint_mask [n, 1, h, w] of 0 and 1 -> ab [n, 2, h, w] in ab units."""
+
+    # stage: channels, convolutions, dilation; the first three end at full size, the next reads every second pixel
+    STAGES = [(64, 2, 1), (128, 2, 1), (256, 3, 1), (512, 3, 1), (512, 3, 2), (512, 3, 2), (512, 3, 1)]
+
+    def __init__(self):
+        super().__init__()
+        before = 4
+        for number, (channels, convs, dilation) in enumerate(self.STAGES, 1):
+            layers = []
+            for _ in range(convs):
+                layers += [nn.Conv2d(before, channels, 3, 1, dilation, dilation), nn.ReLU()]
+                before = channels
+            setattr(self, f"model{number}", nn.Sequential(*layers, nn.BatchNorm2d(channels)))
+        self.model8up = nn.Sequential(nn.ConvTranspose2d(512, 256, 4, 2, 1))
+        self.model8 = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(256, 256, 3, 1, 1), nn.ReLU(), nn.Conv2d(256, 256, 3, 1, 1), nn.ReLU(),
+            nn.BatchNorm2d(256))
+        self.model9up = nn.Sequential(nn.ConvTranspose2d(256, 128, 4, 2, 1))
+        self.model9 = nn.Sequential(nn.ReLU(), nn.Conv2d(128, 128, 3, 1, 1), nn.ReLU(), nn.BatchNorm2d(128))
+        self.model10up = nn.Sequential(nn.ConvTranspose2d(128, 128, 4, 2, 1))
+        self.model10 = nn.Sequential(nn.ReLU(), nn.Conv2d(128, 128, 3, 1, 1), nn.LeakyReLU(0.2))
+        self.model3short8 = nn.Sequential(nn.Conv2d(256, 256, 3, 1, 1))
+        self.model2short9 = nn.Sequential(nn.Conv2d(128, 128, 3, 1, 1))
+        self.model1short10 = nn.Sequential(nn.Conv2d(64, 128, 3, 1, 1))
+        self.model_class = nn.Sequential(nn.Conv2d(256, 529, 1))
+        self.model_out = nn.Sequential(nn.Conv2d(128, 2, 1), nn.Tanh())
+
+    def taps(self, l, hint_ab, hint_mask, mask_cent=0.0):
+        """Every stage's output by name, ending with class_logits and ab."""
+        x, out = torch.cat(((l - 50) / 100, hint_ab / 110, hint_mask - mask_cent), 1), {}
+        for number in range(1, 8):
+            x = getattr(self, f"model{number}")(x)
+            out[f"model{number}"] = x
+            if number <= 3:
+                x = x[:, :, ::2, ::2]
+        x = out["model8"] = self.model8(self.model8up(x) + self.model3short8(out["model3"]))
+        out["class_logits"] = self.model_class(x)
+        x = out["model9"] = self.model9(self.model9up(x) + self.model2short9(out["model2"]))
+        x = out["model10"] = self.model10(self.model10up(x) + self.model1short10(out["model1"]))
+        out["ab"] = self.model_out(x) * 110
+        return out
+
+    def forward(self, l, hint_ab, hint_mask, mask_cent=0.0):
+        return self.taps(l, hint_ab, hint_mask, mask_cent)["ab"]
+
+
+class MasksGan(nn.Module):
+    """A U-Net that colours what a mask shows. y [n, 1, h, w] in 0..1, mask [n, 1, h, w] in 0..1 -> uv [n, 2, h, w].
+
+    norm: "batch" normalizes every image by its own statistics, as the author's code does with one image;
+    "running" by the stored ones.
+    """
+
+    ENCODER = [64, 128, 256, 512, 512]
+    DECODER = [512, 256, 128, 64]
+
+    def __init__(self):
+        super().__init__()
+        self.conv0_1 = nn.Conv2d(1, 16, 3, 1, 1, bias=False)
+        self.conv0_2 = nn.Conv2d(1, 16, 3, 1, 1, bias=False)
+        self.bn0 = nn.BatchNorm2d(16)
+        before = 32
+        for number, channels in enumerate(self.ENCODER, 1):
+            setattr(self, f"conv{number}", nn.Conv2d(before, channels, 3, 2, 1, bias=False))
+            setattr(self, f"bn{number}", nn.BatchNorm2d(channels))
+            before = channels
+        for number, channels in enumerate(self.DECODER + [2], 6):
+            deconv = nn.ConvTranspose2d(before, channels, 3, 2, 1, output_padding=1, bias=False)
+            setattr(self, f"deconv{number}", deconv)
+            setattr(self, f"bn{number}", nn.BatchNorm2d(channels))  # the last one is never called
+            before = channels
+
+    def taps(self, y, mask, norm="batch"):
+        """Every layer's output by its name in our graph, ending with deconv10.tanh, which is uv."""
+        out = {}
+
+        def put(name, x):
+            out[name] = x
+            return x
+
+        def normalized(x, name, again=""):
+            bn = getattr(self, name)
+            images = x.split(1) if norm == "batch" else [x]
+            x = [torch.nn.functional.batch_norm(image, bn.running_mean, bn.running_var, bn.weight, bn.bias,
+                                                norm == "batch", 0.0, bn.eps) for image in images]
+            return put(name + again, x[0] if len(x) == 1 else torch.cat(x))
+
+        def encoded(x, conv, bn, again=""):
+            x = normalized(put(conv, getattr(self, conv)(x)), bn, again)
+            return put(f"{bn}{again}.leaky_relu", torch.nn.functional.leaky_relu(x, 0.1))
+
+        grey, shown = encoded(y - 0.5, "conv0_1", "bn0"), encoded(mask, "conv0_2", "bn0", "_2")
+        x = put("bn0.leaky_relu.concat", torch.cat((grey, shown), 1))
+        skips = []
+        for number in range(1, 6):
+            x = encoded(x, f"conv{number}", f"bn{number}")
+            skips.append(x)
+        for number in range(6, 10):
+            x = normalized(put(f"deconv{number}", getattr(self, f"deconv{number}")(x)), f"bn{number}")
+            x = put(f"bn{number}.relu.add", put(f"bn{number}.relu", torch.relu(x)) + skips[9 - number])
+        put("deconv10.tanh", torch.tanh(put("deconv10", self.deconv10(x))))
+        return out
+
+    def forward(self, y, mask, norm="batch"):
+        return self.taps(y, mask, norm)["deconv10.tanh"]
+
+
+NETWORKS = {"eccv16": Eccv16, "lite": Lite, "siggraph17": Siggraph17, "masks-gan": MasksGan}
+GAINS = {"eccv16": 2.4, "lite": 2.0, "siggraph17": 2.0, "masks-gan": 1.0}
+EXCEPTIONS = {"masks-gan": {"deconv10.weight": 0.25}}
 
 
 def formula_state(name, module):
@@ -115,7 +226,8 @@ def formula_state(name, module):
         elif name == "eccv16" and key == "model_out.weight":
             state[key] = gamut_bin_centres()
         else:
-            state[key] = torch.from_numpy(formula_tensor(key, tuple(value.shape), GAINS[name], strides.get(key)))
+            gain = EXCEPTIONS.get(name, {}).get(key, GAINS[name])
+            state[key] = torch.from_numpy(formula_tensor(key, tuple(value.shape), gain, strides.get(key)))
     return state
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes tests/data/golden/<network>_<height>x<width>_<batch>[_<setting>].json from the networks in PyTorch.
+"""Writes tests/data/golden/<network>_<height>x<width>_<batch>[_<inputs>][_<setting>].json from the networks in PyTorch.
 
 Each file: the case, and for every layer's output (named as the value of our graph) its shape, largest magnitude,
-mean, deviation and samples. Sample i of a tensor stands at flat index i * stride. Inputs are the formula image,
-one channel an image of the batch.
+mean, deviation and samples. Sample i of a tensor stands at flat index i * stride. The first input is the formula
+image, one channel an image of the batch; what the others hold, a word says.
 """
 import json
 import pathlib
@@ -16,7 +16,7 @@ from torch import nn
 from formula_weights import formula_image
 from reference_networks import load_network
 
-CASES = [  # network, height, width, batch, settings
+CASES = [  # network, height, width, batch, settings, and a word for the other inputs
     ("eccv16", 16, 24, 2, {}),
     ("eccv16", 64, 96, 1, {}),
     ("eccv16", 64, 96, 1, {"temperature": 0.38}),
@@ -26,14 +26,58 @@ CASES = [  # network, height, width, batch, settings
     ("lite", 64, 96, 1, {}),
     ("lite", 64, 96, 3, {}),
     ("lite", 256, 256, 1, {}),
+    ("siggraph17", 16, 24, 2, {}),
+    ("siggraph17", 16, 24, 2, {"mask_cent": 0.5}),
+    ("siggraph17", 16, 24, 2, {}, "hints"),
+    ("siggraph17", 16, 24, 2, {"mask_cent": 0.5}, "hints"),
+    ("siggraph17", 32, 32, 1, {}, "hints"),
+    ("siggraph17", 64, 96, 1, {}, "hints"),
+    ("masks-gan", 64, 64, 2, {}, "halves"),
+    ("masks-gan", 64, 96, 1, {}, "halves"),
+    ("masks-gan", 64, 96, 1, {}, "zeros"),
+    ("masks-gan", 64, 96, 1, {}, "ones"),
+    ("masks-gan", 64, 96, 1, {"norm": 1}, "halves"),
+    ("masks-gan", 96, 64, 3, {}, "halves"),
+    ("masks-gan", 224, 224, 1, {}, "halves"),
 ]
+ACTIVATIONS = {nn.ReLU: "relu", nn.LeakyReLU: "leaky_relu", nn.Tanh: "tanh"}
 TAP_SAMPLES, OUTPUT_SAMPLES = 64, 2000
 
 
-def network_input(network, height, width, batch):
-    pixels = formula_image(batch, height, width).astype(np.float64).reshape(batch, 1, height, width)
-    name, values = {"eccv16": ("l", pixels * 100 / 255), "lite": ("grey", pixels / 255)}[network]
-    return name, torch.from_numpy(values.astype(np.float32))
+def hints(word, batch, height, width):
+    """hint_ab and hint_mask: squares of different sizes, one at an edge, one grey, some of the last image; no word, no hints."""
+    ab, given = np.zeros((batch, 2, height, width)), np.zeros((batch, 1, height, width))
+    last = batch - 1
+    for image, top, left, side, a, b in [(0, 3, 5, 7, 60, -40), (0, 0, width - 3, 3, -25.5, 70), (last, height - 6, 1, 6, 0, 0),
+                                         (last, height // 2, width // 2, 1, 10, 95)] if word else []:
+        here = np.s_[image, :, top:top + side, left:left + side]
+        ab[here] = np.reshape((a, b), (2, 1, 1))
+        given[here] = 1
+    return ab, given
+
+
+def mask(word, batch, height, width):
+    """zeros, ones, or halves: the right one of the first image, the lower one of the second, and so on."""
+    if word != "halves":
+        return np.full((batch, 1, height, width), {"zeros": 0.0, "ones": 1.0}[word])
+    values = np.zeros((batch, 1, height, width))
+    values[0::2, :, :, width // 2:] = 1
+    values[1::2, :, height // 2:] = 1
+    return values
+
+
+def network_inputs(network, height, width, batch, word):
+    """In the order the network takes them."""
+    pixels = formula_image(batch, height, width).astype(np.float64)[:, None]
+    if network == "eccv16":
+        inputs = [pixels * 100 / 255]
+    elif network == "siggraph17":
+        inputs = [pixels * 100 / 255, *hints(word, batch, height, width)]
+    elif network == "masks-gan":
+        inputs = [pixels / 255, mask(word, batch, height, width)]
+    else:
+        inputs = [pixels / 255]
+    return [torch.from_numpy(values.astype(np.float32)) for values in inputs]
 
 
 def layer_names(module, path=""):
@@ -43,8 +87,10 @@ def layer_names(module, path=""):
         previous = None
         for index, child in module.named_children():
             here = f"{path}.{index}" if path else index
-            if isinstance(child, nn.ReLU):
-                names[child] = previous = f"{previous}.relu"
+            if isinstance(child, (nn.ReLU, nn.LeakyReLU, nn.Tanh)):
+                # The first of its block follows a sum that is no module.
+                previous = f"{previous or path + 'up.0.add'}.{ACTIVATIONS[type(child)]}"
+                names[child] = previous
             elif isinstance(child, nn.MaxPool2d):
                 names[child] = previous = f"{previous}.pool"
             elif isinstance(child, nn.Upsample):
@@ -64,9 +110,13 @@ def layer_names(module, path=""):
     return names
 
 
-def run(network, x, settings):
+def run(network, inputs, settings):
     """Every layer's output by name, and the network's outputs."""
     module = load_network(network)
+    if network == "masks-gan":
+        with torch.no_grad():
+            taps = module.taps(*inputs, norm="running" if settings.get("norm") else "batch")
+        return taps, {"uv": taps.pop("deconv10.tanh")}
     taps, hooks = {}, []
 
     def keep(name, y):
@@ -77,7 +127,7 @@ def run(network, x, settings):
     for layer, name in layer_names(module).items():
         hooks.append(layer.register_forward_hook(lambda _, __, y, name=name: keep(name, y)))
     with torch.no_grad():
-        outputs = {"ab": module(x)}
+        outputs = {"ab": module(*inputs, **settings) if network == "siggraph17" else module(*inputs)}
         for hook in hooks:
             hook.remove()
         if network == "eccv16":
@@ -86,6 +136,8 @@ def run(network, x, settings):
                 p = torch.softmax(outputs["logits"] / settings["temperature"], 1)
                 taps["model_out"] = module.model_out(p)
                 outputs["ab"] = module.upsample4(taps["model_out"]) * 110
+        if network == "siggraph17":
+            outputs["class_logits"] = taps["model_class.0"]
     # The last upsampling of lite is linear with the step to ab units, and we do it after that step.
     taps.pop("upsample.14.upsample", None)
     return taps, outputs
@@ -109,16 +161,20 @@ def summary(tensor, samples):
 
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent / "data" / "golden")
+    only = sys.argv[2:]  # networks; none = all
     folder.mkdir(parents=True, exist_ok=True)
-    for network, height, width, batch, settings in CASES:
-        name, x = network_input(network, height, width, batch)
-        taps, outputs = run(network, x, settings)
+    for network, height, width, batch, settings, *word in CASES:
+        if only and network not in only:
+            continue
+        word = "".join(word)
+        inputs = network_inputs(network, height, width, batch, word)
+        taps, outputs = run(network, inputs, settings)
         golden = {
-            "network": network, "height": height, "width": width, "batch": batch, "settings": settings, "input": name,
+            "network": network, "height": height, "width": width, "batch": batch, "settings": settings, "inputs": word,
             "taps": {key: summary(value, TAP_SAMPLES) for key, value in taps.items()},
             "outputs": {key: summary(value, OUTPUT_SAMPLES) for key, value in outputs.items()},
         }
-        suffix = "".join(f"_{key}{value:g}" for key, value in settings.items())
+        suffix = f"_{word}" * bool(word) + "".join(f"_{key}{value:g}" for key, value in settings.items())
         path = folder / f"{network}_{height}x{width}_{batch}{suffix}.json"
         path.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
         print(path.name, path.stat().st_size, "bytes", {k: (v["mean"], v["std"]) for k, v in golden["outputs"].items()})

@@ -19,34 +19,15 @@ TEXT
 }
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-build="$root/build/cuda" out="$root/out/gpu-bench" limit=300 dry=0 quick=0
-while (($#)); do
-  case "$1" in
-    --build | --out | --limit)
-      (($# > 1)) || { echo "bench/gpu.sh: $1 needs a value" >&2 && exit 2; }
-      printf -v "${1#--}" '%s' "$2"
-      shift
-      ;;
-    --quick) quick=1 ;;
-    --dry-run) dry=1 ;;
-    -h | --help) usage && exit 0 ;;
-    *) echo "bench/gpu.sh: unknown option '$1'; see bench/gpu.sh --help" >&2 && exit 2 ;;
-  esac
-  shift
-done
-[[ -d "$build" ]] || {
-  echo "bench/gpu.sh: there is no folder '$build'; build first (cmake --preset cuda && cmake --build --preset cuda) or name --build" >&2
-  exit 2
-}
-build="$(cd "$build" && pwd)"
-mkdir -p "$out/logs" && out="$(cd "$out" && pwd)"
-
 # shellcheck source=../tests/gpu_steps.sh
 source "$root/tests/gpu_steps.sh"
-find_machine
+limit=300 quick=0
+read_options bench/gpu.sh gpu-bench "$@"
+for option in "${rest[@]}"; do
+  [[ "$option" == --quick ]] || { echo "bench/gpu.sh: unknown option '$option'; see bench/gpu.sh --help" >&2 && exit 2; }
+  quick=1
+done
 
-export CUHUE_GPU_FACTS="$out/facts.jsonl"
-: >"$CUHUE_GPU_FACTS"
 program="$build/apps/cuhue"
 bench="$build/bench/cuhue_bench_gpu"
 

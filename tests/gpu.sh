@@ -17,33 +17,11 @@ TEXT
 }
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-build="$root/build/cuda" out="$root/out/gpu-tests" limit=240 dry=0
-while (($#)); do
-  case "$1" in
-    --build | --out | --limit)
-      (($# > 1)) || { echo "tests/gpu.sh: $1 needs a value" >&2 && exit 2; }
-      printf -v "${1#--}" '%s' "$2"
-      shift
-      ;;
-    --dry-run) dry=1 ;;
-    -h | --help) usage && exit 0 ;;
-    *) echo "tests/gpu.sh: unknown option '$1'; see tests/gpu.sh --help" >&2 && exit 2 ;;
-  esac
-  shift
-done
-[[ -d "$build" ]] || {
-  echo "tests/gpu.sh: there is no folder '$build'; build first (cmake --preset cuda && cmake --build --preset cuda) or name --build" >&2
-  exit 2
-}
-build="$(cd "$build" && pwd)"
-mkdir -p "$out/logs" && out="$(cd "$out" && pwd)"
-
 # shellcheck source=gpu_steps.sh
 source "$root/tests/gpu_steps.sh"
-find_machine
+read_options tests/gpu.sh gpu-tests "$@"
+((!${#rest[@]})) || { echo "tests/gpu.sh: unknown option '${rest[0]}'; see tests/gpu.sh --help" >&2 && exit 2; }
 
-export CUHUE_GPU_FACTS="$out/facts.jsonl"
-: >"$CUHUE_GPU_FACTS"
 kernels="$build/tests/kernels/test_kernels_gpu"
 gpu="$build/tests/gpu/test_gpu"
 program="$build/apps/cuhue"

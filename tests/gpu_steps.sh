@@ -1,5 +1,5 @@
 # The steps of tests/gpu.sh and bench/gpu.sh: each runs under a time limit, leaves a log, and never stops the ones
-# after it. Sourced; the caller sets `out` (a folder), `limit` (seconds a step), `dry` (0 or 1).
+# after it. Sourced; the caller sets `root`.
 # shellcheck shell=bash disable=SC2154
 
 step_names=() step_states=() step_seconds=() step_notes=()
@@ -39,6 +39,37 @@ find_machine() {
   if [[ -n "$gpu_name" ]] && python3 -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
     has_torch=1
   fi
+}
+
+# read_options SCRIPT DEFAULT_OUT ARGUMENT...: sets build, out, limit, dry and `rest` (what it does not know), makes the
+# folder, finds the machine. The caller defines usage().
+read_options() {
+  local script="$1"
+  build="$root/build/cuda" out="$root/out/$2" dry=0 rest=()
+  limit="${limit:-240}"
+  shift 2
+  while (($#)); do
+    case "$1" in
+      --build | --out | --limit)
+        (($# > 1)) || { echo "$script: $1 needs a value" >&2 && exit 2; }
+        printf -v "${1#--}" '%s' "$2"
+        shift
+        ;;
+      --dry-run) dry=1 ;;
+      -h | --help) usage && exit 0 ;;
+      *) rest+=("$1") ;;
+    esac
+    shift
+  done
+  [[ -d "$build" ]] || {
+    echo "$script: there is no folder '$build'; build first (cmake --preset cuda && cmake --build --preset cuda) or name --build" >&2
+    exit 2
+  }
+  build="$(cd "$build" && pwd)"
+  mkdir -p "$out/logs" && out="$(cd "$out" && pwd)"
+  find_machine
+  export CUHUE_GPU_FACTS="$out/facts.jsonl"
+  : >"$CUHUE_GPU_FACTS"
 }
 
 # json TEXT: TEXT as a JSON string.

@@ -10,6 +10,7 @@ bench/gpu.sh [OPTION]...   measures cuhue on a GPU, beside PyTorch where it is i
   --out DIR     where gpu_bench.json and logs/ are left (default out/gpu-bench)
   --limit S     seconds that one step may take (default 300)
   --quick       fewer rounds and shapes of the comparison with PyTorch
+  --only A,B    these steps, by the names of the table; the others are reported as skipped
   --dry-run     every step is reached and reported as skipped
   -h, --help    this text
 

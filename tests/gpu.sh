@@ -9,6 +9,7 @@ tests/gpu.sh [OPTION]...   runs all tests on a GPU from an existing build; exit 
   --build DIR   the build folder, made with CUDA (default build/cuda); it may have been built on another machine
   --out DIR     where gpu_tests.json and logs/ are left (default out/gpu-tests)
   --limit S     seconds that one step may take (default 240)
+  --only A,B    these steps, by the names of the table; the others are reported as skipped
   --dry-run     every step is reached and reported as skipped
   -h, --help    this text
 

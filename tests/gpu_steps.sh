@@ -41,16 +41,16 @@ find_machine() {
   fi
 }
 
-# read_options SCRIPT DEFAULT_OUT ARGUMENT...: sets build, out, limit, dry and `rest` (what it does not know), makes the
+# read_options SCRIPT DEFAULT_OUT ARGUMENT...: sets build, out, limit, only, dry and `rest` (what it does not know), makes the
 # folder, finds the machine. The caller defines usage().
 read_options() {
   local script="$1"
-  build="$root/build/cuda" out="$root/out/$2" dry=0 rest=()
+  build="$root/build/cuda" out="$root/out/$2" only="" dry=0 rest=()
   limit="${limit:-240}"
   shift 2
   while (($#)); do
     case "$1" in
-      --build | --out | --limit)
+      --build | --out | --limit | --only)
         (($# > 1)) || { echo "$script: $1 needs a value" >&2 && exit 2; }
         printf -v "${1#--}" '%s' "$2"
         shift
@@ -84,7 +84,9 @@ step() {
   local name="$1" needs="$2" state note="" start=$SECONDS status=0
   shift 2
   local log="$out/logs/$name.log"
-  if ((dry)); then
+  if [[ -n "$only" && ",$only," != *",$name,"* ]]; then
+    state=skipped note="not asked for"
+  elif ((dry)); then
     state=skipped note="dry run"
     printf '%q ' "$@" >"$log"
   elif ! has "$needs"; then

@@ -9,6 +9,7 @@
 #include "kernels/annealed_mean/annealed_mean.h"
 #include "kernels/core/parallel.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/instance_norm/instance_norm.h"
 #include "kernels/reorder/reorder.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/upsample/upsample.h"
@@ -60,16 +61,21 @@ struct PlannedElementwise {
   std::optional<Place> other;  // of add
 };
 
+void bind_steps(std::vector<PlannedElementwise>& planned, const Memory& memory,
+                std::vector<ElementwiseStep>& steps) {
+  steps.clear();
+  for (PlannedElementwise& p : planned) {
+    if (p.other) p.step.other = memory.tensor(*p.other);
+    steps.push_back(p.step);
+  }
+}
+
 class ElementwiseGroup final : public Step {
  public:
   ElementwiseGroup(const Place& x, const Place& out, std::vector<PlannedElementwise> planned)
       : x_(x), out_(out), planned_(std::move(planned)) {}
   void bind(const Memory& memory) override {
-    steps_.clear();
-    for (PlannedElementwise& p : planned_) {
-      if (p.other) p.step.other = memory.tensor(*p.other);
-      steps_.push_back(p.step);
-    }
+    bind_steps(planned_, memory, steps_);
     params_ = {memory.tensor(x_), memory.tensor(out_), steps_};
   }
   void run() override { elementwise_cpu(params_); }
@@ -107,6 +113,28 @@ PlannedElementwise plan_step(const Node& node, Lowering& lowering, const Epilogu
              op);
   return planned;
 }
+
+class InstanceNormStep final : public Step {
+ public:
+  InstanceNormStep(const Place& x, const Place& out, int scratch, std::vector<PlannedElementwise> planned,
+                   const InstanceNormParams& params)
+      : x_(x), out_(out), scratch_(scratch), planned_(std::move(planned)), params_(params) {}
+  void bind(const Memory& memory) override {
+    params_.x = memory.tensor(x_);
+    params_.out = memory.tensor(out_);
+    params_.scratch = memory.bytes(scratch_);
+    bind_steps(planned_, memory, steps_);
+    params_.steps = steps_;
+  }
+  void run() override { instance_norm_cpu(params_); }
+
+ private:
+  Place x_, out_;
+  int scratch_;
+  std::vector<PlannedElementwise> planned_;
+  std::vector<ElementwiseStep> steps_;
+  InstanceNormParams params_;
+};
 
 bool serve_elementwise(const Node& node, Lowering& lowering, const EpilogueStep& op) {
   const ValueId x = node.inputs[0];
@@ -171,6 +199,31 @@ bool serve_softmax(const Node& node, Lowering& lowering, const Softmax& op) {
   return true;
 }
 
+bool serve_instance_norm(const Node& node, Lowering& lowering, const InstanceNorm& op) {
+  const ValueId x = node.inputs[0];
+  const Place from = lowering.read(x, lowering.place(x).block);
+  const auto fused = std::span(op.epilogue).first(std::min(op.epilogue.size(), kMostInstanceNormSteps));
+  std::vector<PlannedElementwise> planned;
+  planned.reserve(fused.size());
+  for (const EpilogueStep& step : fused) planned.push_back(plan_step(node, lowering, step, from.block));
+  const Place to = lowering.may_overwrite(x) ? lowering.overwrite(x) : lowering.write(from.block);
+  InstanceNormParams params;
+  params.eps = op.eps;
+  if (op.gamma != kNone) {
+    const BatchNormParams norm{op.gamma, op.beta, kNone, kNone, op.eps};
+    const auto affine = lowering.weights().affine(lowering.layer_params(node.name, kNone, kNone, norm));
+    params.gamma = affine.scale;
+    params.beta = affine.shift;
+  }
+  const int scratch = lowering.scratch(
+      static_cast<std::int64_t>(instance_norm_scratch_bytes(dense_tensor(nullptr, from.dims, from.block))));
+  lowering.emit(std::make_unique<InstanceNormStep>(from, to, scratch, std::move(planned), params), kName,
+                to.dims, 0);
+  const auto left = std::span(op.epilogue).subspan(fused.size());
+  if (!left.empty()) emit_elementwise(node, lowering, to, to, left);
+  return true;
+}
+
 bool serve_annealed_mean(const Node& node, Lowering& lowering, const AnnealedMean& op) {
   const ValueId x = node.inputs[0];
   const std::int64_t channels = lowering.dims(x).c;
@@ -221,6 +274,7 @@ bool serve_kernels(const Node& node, Lowering& lowering) {
                  [&](const Upsample& op) { return serve_upsample(node, lowering, op); },
                  [&](const Softmax& op) { return serve_softmax(node, lowering, op); },
                  [&](const AnnealedMean& op) { return serve_annealed_mean(node, lowering, op); },
+                 [&](const InstanceNorm& op) { return serve_instance_norm(node, lowering, op); },
                  [](const auto&) { return false; }},
       node.op);
 }

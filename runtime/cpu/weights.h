@@ -39,7 +39,8 @@ class CpuWeights final : public DeviceWeights {
   std::optional<onednn::WeightLayout> layout_of(const LayerParams& layer);
   // [out] padded with zeros to a multiple of 16, batch norm folded in; nullptr when there is neither.
   const float* bias(const LayerParams& layer);
-  ChannelAffine affine(const LayerParams& norm);  // gamma .. eps of `norm`
+  // gamma .. eps of `norm`; of one without mean and var: gamma and beta.
+  ChannelAffine affine(const LayerParams& norm);
   // A weight in a kernel's own layout of `floats` floats.
   const float* custom(const LayerParams& layer, const std::string& layout, std::int64_t floats,
                       const std::function<void(const float* weight, float* packed)>& pack);

@@ -41,9 +41,11 @@ class DeviceWeights {
 
 // How a program becomes a colorizer of photos: the photo's luminance plane, resized, is input `input`
 // [n, 1, h, w]; output `output` [n, 2, h, w] is upsampled to the photo and merged with its own luminance.
+// Inputs beside `input` are what the caller wrote into Program::input(), now or before an earlier call.
 struct PhotoEnds {
   std::string_view input, output;
   Luminance luminance = Luminance::cie_l;
+  friend bool operator==(const PhotoEnds&, const PhotoEnds&) = default;
 };
 
 struct PhotoJob {
@@ -57,6 +59,9 @@ struct PhotoJob {
 struct PhotoOptions {
   float chroma = 1.0f;
   ByteRounding rounding = ByteRounding::nearest_even;
+  // The photos are those of the latest call: their luminance planes are used again. Where they cannot be
+  // (another size, other work in between) they are made again.
+  bool prepared = false;
   // CUDA: the caller's stream, ordered with what he put on it before; with all photos on the device
   // run_photos returns before the work is done. nullptr: a stream of the program's own, done on return.
   Stream stream = nullptr;
@@ -82,7 +87,8 @@ struct ProgramCounts {
 class Program {
  public:
   virtual ~Program() = default;
-  // Host-visible float32 NCHW staging of the graph's inputs and outputs, fixed for the program's life.
+  // Host-visible float32 NCHW staging of the graph's inputs and outputs, fixed for the program's life. Waits
+  // for a run_photos() that returned before its work was done: what it reads may be written.
   virtual TensorRef input(std::string_view name) = 0;
   virtual TensorRef output(std::string_view name) = 0;
   // Inputs to outputs. Allocates nothing. `poll` may be empty.

@@ -122,6 +122,8 @@ void Builder::output(std::string name, ValueId v) {
 void Builder::check_convolution(const ConvOptions& o, const std::string& layer, const Dims& in) const {
   if (o.out < 1 || o.kernel < 1 || o.stride < 1 || o.dilation < 1 || o.pad < 0)
     misfit(layer, "out, kernel, stride and dilation must be at least 1 and pad at least 0");
+  if (o.output_pad < 0 || (o.output_pad > 0 && o.output_pad >= std::max(o.stride, o.dilation)))
+    misfit(layer, "output_pad must be at least 0 and below the stride or the dilation");
   if (o.pad_mode == PadMode::reflect && o.pad >= std::min(in.h, in.w))
     misfit(layer, "reflect padding of " + std::to_string(o.pad) + " needs a larger input than " + text(in));
 }
@@ -135,9 +137,10 @@ ValueId Builder::convolution(ValueId x, const Leaf& leaf, const ConvOptions& o, 
   Dims out{in.n, o.out, 0, 0};
   if (transposed) {
     if (o.pad_mode != PadMode::zero) misfit(name, "a transposed convolution pads with zeros only");
-    out.h = (in.h - 1) * stride - 2 * pad + extent;
-    out.w = (in.w - 1) * stride - 2 * pad + extent;
+    out.h = (in.h - 1) * stride - 2 * pad + extent + o.output_pad;
+    out.w = (in.w - 1) * stride - 2 * pad + extent + o.output_pad;
   } else {
+    if (o.output_pad != 0) misfit(name, "output_pad is of transposed convolutions only");
     out.h = window_count(in.h, pad, extent, stride);
     out.w = window_count(in.w, pad, extent, stride);
   }
@@ -180,18 +183,40 @@ ValueId Builder::linear(ValueId x, const Leaf& leaf, std::int64_t out, bool bias
   return add_node(std::move(op), {x}, name, {in.n, out, 1, 1});
 }
 
+BatchNormParams Builder::norm_params(const std::string& name, std::int64_t channels, float eps) {
+  if (!(eps >= 0.0f)) misfit(name, "eps must not be negative");
+  BatchNormParams op;
+  op.gamma = param(name + ".weight", {channels}, ParamRole::norm_scale);
+  op.beta = param(name + ".bias", {channels}, ParamRole::bias);
+  op.mean = param(name + ".running_mean", {channels}, ParamRole::running_mean);
+  op.var = param(name + ".running_var", {channels}, ParamRole::running_var);
+  param(name + ".num_batches_tracked", {}, ParamRole::ignored);
+  op.eps = eps;
+  return op;
+}
+
 ValueId Builder::batch_norm(ValueId x, const Leaf& leaf, float eps) {
   const std::string name = path(leaf);
   const Dims in = value(x, name).dims;
+  return add_node(norm_params(name, in.c, eps), {x}, name, in);
+}
+
+ValueId Builder::batch_norm_per_image(ValueId x, const Leaf& leaf, float eps) {
+  const std::string name = path(leaf);
+  const Dims in = value(x, name).dims;
+  const BatchNormParams params = norm_params(name, in.c, eps);
+  return add_node(InstanceNorm{params.gamma, params.beta, eps, {}}, {x}, name, in);
+}
+
+ValueId Builder::instance_norm(ValueId x, float eps) {
+  const Value& in = value(x, "instance_norm");
+  const std::string name = in.name + ".instance_norm";
   if (!(eps >= 0.0f)) misfit(name, "eps must not be negative");
-  BatchNormParams op;
-  op.gamma = param(name + ".weight", {in.c}, ParamRole::norm_scale);
-  op.beta = param(name + ".bias", {in.c}, ParamRole::bias);
-  op.mean = param(name + ".running_mean", {in.c}, ParamRole::running_mean);
-  op.var = param(name + ".running_var", {in.c}, ParamRole::running_var);
-  param(name + ".num_batches_tracked", {}, ParamRole::ignored);
-  op.eps = eps;
-  return add_node(op, {x}, name, in);
+  return add_node(InstanceNorm{kNone, kNone, eps, {}}, {x}, name, in.dims);
+}
+
+void Builder::unused(const Leaf& leaf, std::vector<std::int64_t> shape) {
+  param(path(leaf), std::move(shape), ParamRole::ignored);
 }
 
 // ---- layers without weights

@@ -24,6 +24,7 @@ struct Leaf {
 struct ConvOptions {
   std::int64_t out = 0;
   int kernel = 3, stride = 1, pad = 0, dilation = 1;
+  int output_pad = 0;  // of a transposed one: rows and columns more at the far side, below stride
   bool bias = true;
   PadMode pad_mode = PadMode::zero;
 };
@@ -47,6 +48,12 @@ class Builder {
                  bool bias = true);  // leaf.weight [out, in], leaf.bias
   ValueId batch_norm(ValueId x, const Leaf& leaf,
                      float eps = 1e-5f);  // leaf.{weight,bias,running_mean,running_var,num_batches_tracked}
+  // Batch norm in training mode, each image on its own: by its own mean and variance. The same parameters, of
+  // which the running ones are never read.
+  ValueId batch_norm_per_image(ValueId x, const Leaf& leaf, float eps = 1e-5f);
+  ValueId instance_norm(ValueId x, float eps = 1e-5f);  // without parameters
+  // A tensor that checkpoints hold and no layer reads.
+  void unused(const Leaf& leaf, std::vector<std::int64_t> shape);
   ValueId pool(ValueId x, const PoolOptions& o);
   // Every step-th row and column, from the first: [n, c, h, w] -> [n, c, ceil(h / step), ceil(w / step)].
   ValueId subsample(ValueId x, int step);
@@ -69,6 +76,7 @@ class Builder {
   const Value& value(ValueId v, std::string_view layer) const;
   void check_convolution(const ConvOptions& o, const std::string& layer, const Dims& in) const;
   ParamId param(const std::string& key, std::vector<std::int64_t> shape, ParamRole role, int stride = 1);
+  BatchNormParams norm_params(const std::string& name, std::int64_t channels, float eps);
   ValueId add_value(std::string name, Dims dims);
   ValueId add_node(Op op, std::vector<ValueId> inputs, const std::string& name, Dims dims);
   ValueId convolution(ValueId x, const Leaf& leaf, const ConvOptions& o, bool transposed);

@@ -11,6 +11,7 @@ namespace {
 const std::vector<EpilogueStep>* epilogue_of(const Op& op) {
   if (const auto* conv = std::get_if<Convolution>(&op)) return &conv->epilogue;
   if (const auto* product = std::get_if<MatMul>(&op)) return &product->epilogue;
+  if (const auto* norm = std::get_if<InstanceNorm>(&op)) return &norm->epilogue;
   return nullptr;
 }
 
@@ -54,8 +55,8 @@ std::vector<ValueId> uses(const Node& node) {
 std::string_view op_name(const Op& op) {
   // The order of Op's alternatives.
   constexpr std::array<std::string_view, std::variant_size_v<Op>> names = {
-      "convolution", "matmul", "pool",     "batch_norm", "activation",   "affine",
-      "add",         "concat", "upsample", "softmax",    "annealed_mean"};
+      "convolution", "matmul", "pool",     "batch_norm", "activation",    "affine",
+      "add",         "concat", "upsample", "softmax",    "annealed_mean", "instance_norm"};
   if (const auto* conv = std::get_if<Convolution>(&op); conv && conv->transposed)
     return "transposed_convolution";
   return names[op.index()];

@@ -25,7 +25,7 @@ enum class ParamRole : std::uint8_t {
   norm_scale,         // batch-norm gamma
   running_mean,
   running_var,
-  ignored,  // accepted when present, never read (num_batches_tracked)
+  ignored,  // accepted when present, never read (num_batches_tracked, layers that nobody calls)
 };
 
 struct Param {
@@ -62,7 +62,7 @@ struct Residual {  // y = x + value
   ValueId value = kNone;
 };
 
-// What happens to a convolution's sum (bias included) before it is stored, in order.
+// What happens to a result (of a convolution: its sum, bias included) before it is stored, in order.
 using EpilogueStep = std::variant<Activation, BatchNormParams, ScalarAffine, Residual>;
 
 enum class PadMode : std::uint8_t { zero, reflect, replicate };
@@ -82,6 +82,14 @@ struct MatMul {  // [n, c, 1, 1] -> [n, out, 1, 1], weight [out, c]
   std::int64_t out_channels = 0;
   ParamId weight = kNone, bias = kNone;
   std::vector<EpilogueStep> epilogue;
+};
+
+// Per image and channel: y = (x - mean) / sqrt(var + eps) * gamma + beta, mean and biased variance over h and
+// w.
+struct InstanceNorm {
+  ParamId gamma = kNone, beta = kNone;  // kNone both = 1 and 0
+  float eps = 1e-5f;
+  std::vector<EpilogueStep> epilogue;  // set by fuse_epilogues
 };
 
 enum class PoolKind : std::uint8_t { max, average, average_valid };  // average_valid: padding is not counted
@@ -113,7 +121,7 @@ struct AnnealedMean {
 };
 
 using Op = std::variant<Convolution, MatMul, Pool, BatchNormParams, Activation, ScalarAffine, Add, Concat,
-                        Upsample, Softmax, AnnealedMean>;
+                        Upsample, Softmax, AnnealedMean, InstanceNorm>;
 
 struct Node {
   Op op;

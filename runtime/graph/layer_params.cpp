@@ -19,7 +19,7 @@ std::int64_t channels_of(const LayerParams& layer) {
 }
 
 std::string norm_key(const LayerParams& layer) {
-  return layer.gamma->name + "/" + std::to_string(layer.eps);
+  return layer.gamma->name + "/" + (layer.mean == nullptr ? "of the image" : std::to_string(layer.eps));
 }
 
 std::string weight_key(const LayerParams& layer) {
@@ -42,6 +42,7 @@ FoldedNorm fold_norm(const ParamSource& source, const LayerParams& layer) {
   std::vector<float> scratch[4];
   const auto gamma = fetch_checked(source, *layer.gamma, scratch[0]);
   const auto beta = fetch_checked(source, *layer.beta, scratch[1]);
+  if (layer.mean == nullptr) return {{gamma.begin(), gamma.end()}, {beta.begin(), beta.end()}};
   const auto mean = fetch_checked(source, *layer.mean, scratch[2]);
   const auto var = fetch_checked(source, *layer.var, scratch[3]);
   FoldedNorm n;
@@ -54,7 +55,9 @@ FoldedNorm fold_norm(const ParamSource& source, const LayerParams& layer) {
 }
 
 void release_norm(const ParamSource& source, const LayerParams& layer) {
-  for (const Param* p : {layer.gamma, layer.beta, layer.mean, layer.var}) source.release(*p);
+  for (const Param* p : {layer.gamma, layer.beta, layer.mean, layer.var}) {
+    if (p != nullptr) source.release(*p);
+  }
 }
 
 void fold_bias(const ParamSource& source, const LayerParams& layer, float* to) {

@@ -17,7 +17,8 @@ struct LayerParams {
   std::string name;  // of the layer, for messages
   const Param* weight = nullptr;
   const Param* bias = nullptr;  // may be nullptr
-  // A batch norm folded into weight and bias; nullptr = none. Its parameters:
+  // A batch norm folded into weight and bias; nullptr = none. Its parameters (mean and var nullptr: those of
+  // the image, so that what is left of the norm is y = gamma x + beta):
   const Param *gamma = nullptr, *beta = nullptr, *mean = nullptr, *var = nullptr;
   float eps = 0.0f;
   bool transposed = false;  // output channels are the weight's second dimension

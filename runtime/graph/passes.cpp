@@ -94,6 +94,7 @@ bool is_subsampling(const Pool& p) {
 std::vector<EpilogueStep>* epilogue_of(Op& op) {
   if (auto* conv = std::get_if<Convolution>(&op)) return &conv->epilogue;
   if (auto* product = std::get_if<MatMul>(&op)) return &product->epilogue;
+  if (auto* norm = std::get_if<InstanceNorm>(&op)) return &norm->epilogue;
   return nullptr;
 }
 

@@ -7,6 +7,7 @@ namespace cuhue {
 
 Network eccv16();
 Network lite();
+Network masks_gan();
 Network siggraph17();
 
 }  // namespace cuhue

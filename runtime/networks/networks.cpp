@@ -39,6 +39,14 @@ const Setting* find_setting(const Network& n, std::string_view name) {
   return it == n.settings.end() ? nullptr : &*it;
 }
 
+// "0 = batch, 1 = running"
+std::string names_of_values(const Setting& s) {
+  std::string list;
+  for (std::size_t i = 0; i < s.values.size(); ++i)
+    list += (i == 0 ? "" : ", ") + std::to_string(i) + " = " + std::string(s.values[i]);
+  return list;
+}
+
 // Keeps only the outputs asked for, in the order they were asked for.
 void select_outputs(const Network& n, Graph& g, std::span<const std::string_view> names) {
   std::vector<Binding> chosen;
@@ -58,7 +66,7 @@ void select_outputs(const Network& n, Graph& g, std::span<const std::string_view
 }  // namespace
 
 std::span<const Network> networks() {
-  static const std::vector<Network> table = {eccv16(), lite(), siggraph17()};
+  static const std::vector<Network> table = {eccv16(), lite(), siggraph17(), masks_gan()};
   return table;
 }
 
@@ -93,6 +101,9 @@ void check_settings(const Network& n, const Settings& s) {
       throw Error(Status::usage, std::string(n.name) + ": setting " + in_quotes(name) + " is " +
                                      number(value) + ", must be between " + number(known->min) + " and " +
                                      number(known->max));
+    if (!known->values.empty() && value != std::floor(value))
+      throw Error(Status::usage, std::string(n.name) + ": setting " + in_quotes(name) + " is " +
+                                     number(value) + ", must be a whole number: " + names_of_values(*known));
   }
 }
 

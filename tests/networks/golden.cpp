@@ -17,9 +17,60 @@ std::map<std::string, GoldenTensor> tensors(const nlohmann::json& json) {
   return all;
 }
 
-// Pixel to network input, as the golden's writer does: in double, rounded once.
-double input_value(const std::string& name, std::uint8_t pixel) {
-  return name == "l" ? pixel * 100.0 / 255.0 : pixel / 255.0;
+// The formula image as the first input, as the golden's writer does: in double, rounded once.
+std::vector<float> pixels(const Golden& g, bool lightness) {
+  std::vector<float> values;
+  for (const std::uint8_t pixel : formula_image(g.batch, g.height, g.width))
+    values.push_back(static_cast<float>(lightness ? pixel * 100.0 / 255.0 : pixel / 255.0));
+  return values;
+}
+
+// Zeros, ones, or halves: the right one of the first image, the lower one of the second, and so on.
+std::vector<float> mask(const Golden& g) {
+  if (g.inputs != "zeros" && g.inputs != "ones" && g.inputs != "halves")
+    throw std::runtime_error(g.label + ": no mask \"" + g.inputs + "\"");
+  std::vector<float> values;
+  for (std::int64_t n = 0; n < g.batch; ++n) {
+    for (std::int64_t y = 0; y < g.height; ++y) {
+      for (std::int64_t x = 0; x < g.width; ++x) {
+        const bool half = n % 2 == 0 ? x >= g.width / 2 : y >= g.height / 2;
+        values.push_back(g.inputs == "ones" || (g.inputs == "halves" && half) ? 1.0f : 0.0f);
+      }
+    }
+  }
+  return values;
+}
+
+// Squares of different sizes, one at an edge, one grey, some of the last image; hint_mask is 1 inside.
+struct Hint {
+  std::int64_t image, top, left, side;
+  float a, b;
+};
+std::vector<Hint> hints(const Golden& g) {
+  if (g.inputs.empty()) return {};
+  if (g.inputs != "hints") throw std::runtime_error(g.label + ": no hints \"" + g.inputs + "\"");
+  const std::int64_t last = g.batch - 1;
+  return {{0, 3, 5, 7, 60.0f, -40.0f},
+          {0, 0, g.width - 3, 3, -25.5f, 70.0f},
+          {last, g.height - 6, 1, 6, 0.0f, 0.0f},
+          {last, g.height / 2, g.width / 2, 1, 10.0f, 95.0f}};
+}
+
+// [batch, 2, height, width] of their colours, or [batch, 1, height, width] of ones.
+std::vector<float> hint_planes(const Golden& g, bool colours) {
+  const std::int64_t channels = colours ? 2 : 1, plane = g.height * g.width;
+  std::vector<float> values(static_cast<std::size_t>(g.batch * channels * plane));
+  for (const Hint& hint : hints(g)) {
+    for (std::int64_t i = 0; i < channels * hint.side * hint.side; ++i) {
+      const std::int64_t x = hint.left + i % hint.side, y = hint.top + i / hint.side % hint.side,
+                         c = i / hint.side / hint.side;
+      values.at(static_cast<std::size_t>((hint.image * channels + c) * plane + y * g.width + x)) =
+          !colours ? 1.0f
+          : c == 0 ? hint.a
+                   : hint.b;
+    }
+  }
+  return values;
 }
 
 }  // namespace
@@ -35,17 +86,28 @@ Golden read_golden(const std::string& file) {
   g.width = json.at("width");
   g.batch = json.at("batch");
   for (const auto& [name, value] : json.at("settings").items()) g.settings[name] = value.get<double>();
-  g.input = json.at("input");
+  g.inputs = json.at("inputs");
   g.taps = tensors(json.at("taps"));
   g.outputs = tensors(json.at("outputs"));
   return g;
 }
 
-std::vector<float> golden_input(const Golden& golden) {
-  std::vector<float> input;
-  for (const std::uint8_t pixel : formula_image(golden.batch, golden.height, golden.width))
-    input.push_back(static_cast<float>(input_value(golden.input, pixel)));
-  return input;
+std::map<std::string, std::vector<float>> golden_inputs(const Golden& golden) {
+  std::map<std::string, std::vector<float>> inputs;
+  for (const TensorSpec& input : golden.network->inputs) {
+    const std::string name(input.name);
+    if (name == "mask")
+      inputs[name] = mask(golden);
+    else if (name == "hint_ab" || name == "hint_mask")
+      inputs[name] = hint_planes(golden, name == "hint_ab");
+    else
+      inputs[name] = pixels(golden, name == "l");
+  }
+  return inputs;
+}
+
+std::string_view picture_of(const Golden& golden) {
+  return golden.network->outputs.back().name;
 }
 
 Graph golden_graph(const Golden& golden, std::span<const std::string_view> outputs) {
@@ -71,7 +133,7 @@ double error_of(const GoldenTensor& expected, const Dims& dims, std::span<const 
                            std::abs(deviation - expected.deviation)});
   for (std::size_t i = 0; i < expected.samples.size(); ++i)
     error = std::max(error, std::abs(values[i * expected.stride] - expected.samples[i]));
-  return error / expected.max_abs;
+  return expected.max_abs > 0 ? error / expected.max_abs : error;
 }
 
 double error_of(const GoldenTensor& expected, const Dims& dims, std::span<const float> values) {

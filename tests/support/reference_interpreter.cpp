@@ -181,6 +181,26 @@ class Interpreter {
     });
   }
 
+  void operator()(const InstanceNorm& op) {
+    const std::size_t plane = static_cast<std::size_t>(in().dims.h * in().dims.w);
+    const std::vector<float> gamma = op.gamma == kNone ? std::vector<float>() : param(op.gamma),
+                             beta = op.beta == kNone ? std::vector<float>() : param(op.beta);
+    for (std::size_t first = 0; first < in().data.size(); first += plane) {
+      const std::size_t c = channel_of(first);
+      double sum = 0, squares = 0;
+      for (std::size_t i = first; i < first + plane; ++i) sum += in().data[i];
+      const double mean = sum / static_cast<double>(plane);
+      for (std::size_t i = first; i < first + plane; ++i)
+        squares += (in().data[i] - mean) * (in().data[i] - mean);
+      const double deviation = std::sqrt(squares / static_cast<double>(plane) + static_cast<double>(op.eps));
+      const double scale = (gamma.empty() ? 1.0 : static_cast<double>(gamma[c])) / deviation;
+      const double shift = beta.empty() ? 0.0 : static_cast<double>(beta[c]);
+      for (std::size_t i = first; i < first + plane; ++i)
+        out().data[i] = (in().data[i] - mean) * scale + shift;
+    }
+    apply_all(op.epilogue);
+  }
+
   void operator()(const Softmax& op) { out().data = softmax(in(), op.temperature).data; }
 
   void operator()(const AnnealedMean& op) {

@@ -5,6 +5,7 @@
 
 #include "bench/gpu/gpu_bench.h"
 #include "kernels/convolution/convolution.h"
+#include "runtime/cuda/providers.h"
 #include "runtime/graph/passes.h"
 #include "runtime/networks/network.h"
 
@@ -17,21 +18,6 @@ struct Layer {
   bool bias = false;
   std::int64_t macs = 0;
 };
-
-ConvolutionShape shape_of(const Graph& g, const Node& node, const Convolution& op) {
-  const auto dims = [&](ValueId v) { return g.values[static_cast<std::size_t>(v)].dims; };
-  ConvolutionShape s;
-  s.in = dims(node.inputs[0]);
-  s.out = dims(node.output);
-  s.kernel_h = op.kernel_h;
-  s.kernel_w = op.kernel_w;
-  s.stride = op.stride;
-  s.dilation = op.dilation;
-  s.pad_top = op.pad_top;
-  s.pad_left = op.pad_left;
-  s.transposed = op.transposed;
-  return s;
-}
 
 std::string text_of(const ConvolutionShape& s) {
   return std::to_string(s.in.c) + "-" + std::to_string(s.out.c) + " " + std::to_string(s.kernel_h) + "x" +
@@ -48,8 +34,8 @@ std::vector<Layer> layers() {
     for (const Node& node : g.nodes) {
       const auto* op = std::get_if<Convolution>(&node.op);
       if (op == nullptr) continue;
-      Layer layer{std::string(network.name) + "/" + node.name, shape_of(g, node, *op), op->bias != kNone,
-                  macs(g, node)};
+      Layer layer{std::string(network.name) + "/" + node.name, cuda::shape_of(g, node, *op),
+                  op->bias != kNone, macs(g, node)};
       if (seen.insert(text_of(layer.shape)).second) all.push_back(std::move(layer));
     }
   }

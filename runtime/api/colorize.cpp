@@ -53,6 +53,7 @@ ColorizeOptions to_options(const cuhue_colorize_options& o) {
   if (o.temperature > 0) c.temperature = o.temperature;
   c.as_published = o.as_published != 0;
   c.stream = static_cast<Stream>(o.stream);
+  c.prepared = o.keep_photos != 0;
   return c;
 }
 
@@ -139,6 +140,14 @@ void cuhue_colorizer_free(cuhue_colorizer* colorizer) {
 
 const char* cuhue_colorizer_system(const cuhue_colorizer* colorizer) {
   return colorizer == nullptr ? "" : colorizer->system->name.data();
+}
+
+cuhue_status cuhue_colorizer_set(cuhue_colorizer* colorizer, const char* setting, double value,
+                                 cuhue_error* error) {
+  return guard(error, [&] {
+    require(colorizer != nullptr && setting != nullptr, "colorizer or setting is NULL");
+    colorizer->colorizer->set(setting, value);
+  });
 }
 
 cuhue_pixel_format cuhue_output_format(cuhue_pixel_format input) {

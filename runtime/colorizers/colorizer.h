@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/colorizers/hints.h"
 #include "runtime/image/pixels.h"
 #include "runtime/networks/loaded_network.h"
 
@@ -24,6 +25,7 @@ struct ColorizeOptions {
   float chroma = 1.0f;       // colours times this
   float temperature = 1.0f;  // of the annealed mean, where the system has one
   bool as_published = false;
+  bool prepared = false;    // as PhotoOptions::prepared
   Stream stream = nullptr;  // as PhotoOptions::stream
 };
 
@@ -39,6 +41,18 @@ class Colorizer {
   // nothing.
   virtual void run(std::span<const ColorizeJob> jobs, const ColorizeOptions& options, const Poll& poll,
                    ColorizeTimings& timings) = 0;
+  // A setting of the system's network, for the calls to come.
+  virtual void set(std::string_view setting, double value);
+
+  // ---- what the user puts in beside a photo, for the calls to come. photo: its place among a call's jobs;
+  // kAllPhotos = every one, in place of what single photos were given. Error(Status::usage) where the system
+  // takes no such thing.
+  static constexpr std::size_t kAllPhotos = static_cast<std::size_t>(-1);
+  virtual void set_hints(std::size_t photo, std::span<const Hint> hints);
+  // Opaque pixels are hints; of the photo's size. Read before it returns.
+  virtual void set_hint_picture(std::size_t photo, const ConstPixelView& picture);
+  virtual void clear_hints();
+
   virtual std::int64_t weight_bytes() const = 0;
   virtual std::int64_t arena_bytes() const = 0;  // of all programs and scratch held now
 };

@@ -52,8 +52,12 @@ void PhotoRunner::run(Program& program, const PhotoEnds& ends, std::span<const P
                       const PhotoOptions& options, const Poll& poll, PhotoTimings& timings) {
   Stopwatch watch;
   const TensorRef input = program.input(ends.input), ab = program.output(ends.output);
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    prepare(jobs[i], ends.luminance, input, static_cast<std::int64_t>(i));
+  if (!options.prepared || !planes_.may_be_of(ends, jobs)) {
+    planes_.forget();
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      prepare(jobs[i], ends.luminance, input, static_cast<std::int64_t>(i));
+    }
+    planes_.set(ends, jobs);
   }
   timings.prepare = watch.lap();
   program.run(poll);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/graph/backend.h"
+#include "runtime/graph/prepared_planes.h"
 
 namespace cuhue::cpu {
 
@@ -19,6 +20,7 @@ class PhotoRunner {
  private:
   void prepare(const PhotoJob& job, Luminance luminance, const TensorRef& input, std::int64_t image);
   std::vector<std::byte> scratch_;
+  PreparedPlanes planes_;
 };
 
 }  // namespace cuhue::cpu

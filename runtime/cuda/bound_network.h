@@ -42,6 +42,8 @@ class BoundNetwork {
   float* planes(const Port& port) const;
   DeviceTensor tensor(const Place& place) const;
   std::int64_t arena_bytes() const { return arena_.bytes(); }
+  // An input's planes stay as they are until the next run writes them.
+  bool keeps_inputs() const { return lowered_.keeps_inputs; }
 
   // The caller's side of a port in pinned memory, as Program::input() has it. Made when first needed.
   void make_staging();

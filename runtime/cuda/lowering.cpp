@@ -189,6 +189,10 @@ void Lowering::finish() {
     if (map) life(map->map.buffer).last_step = last;
     lowered_.maps.push_back(map);
   }
+  lowered_.keeps_inputs = lowered_.inputs.size() > 1;
+  for (const Port& input : lowered_.inputs) {
+    if (lowered_.keeps_inputs) life(input.buffer).last_step = last;
+  }
   lowered_.buffers = take_lives();
 }
 

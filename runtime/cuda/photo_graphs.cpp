@@ -146,6 +146,7 @@ void PhotoGraphs::describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs
   asked_.luminance = ends.luminance;
   asked_.chroma = options.chroma;
   asked_.rounding = options.rounding;
+  asked_.prepared = options.prepared && network_.keeps_inputs() && planes_.may_be_of(ends, jobs);
   const Dims in = network_.lowered().inputs[asked_.input].dims;
   const Dims out = network_.lowered().outputs[asked_.output].dims;
   if (in.c != 1 || out.c != 2 || static_cast<std::int64_t>(jobs.size()) > in.n) {
@@ -292,6 +293,18 @@ void PhotoGraphs::enqueue(const Graph& graph, Stream stream) const {
     device.copy(device_memory_.data(), pinned_.data(), graph.in_bytes, stream);
   }
   network_.upload_inputs(stream, &input);
+  if (!graph.kind.prepared) prepare(graph, input, stream);
+  const std::optional<OutputMap>& map = network_.lowered().maps[graph.kind.output];
+  network_.run_steps(map ? map->first_step : network_.lowered().steps.size(), stream);
+  merge(graph, stream);
+  if (!copies) return;
+  for (const Image& image : graph.images) {
+    if (image.pinned_out == nullptr) continue;
+    device.copy(image.pinned_out, image.out.data, image.out.stride * image.out.height, stream);
+  }
+}
+
+void PhotoGraphs::prepare(const Graph& graph, const Port& input, Stream stream) const {
   PrepareDeviceParams p;
   p.out_h = input.dims.h;
   p.out_w = input.dims.w;
@@ -303,14 +316,6 @@ void PhotoGraphs::enqueue(const Graph& graph, Stream stream) const {
     p.tables = image.tables ? image.tables->memory.data() : nullptr;
     prepare_cuda(p, stream);
     p.out += input.dims.h * input.dims.w;
-  }
-  const std::optional<OutputMap>& map = network_.lowered().maps[graph.kind.output];
-  network_.run_steps(map ? map->first_step : network_.lowered().steps.size(), stream);
-  merge(graph, stream);
-  if (!copies) return;
-  for (const Image& image : graph.images) {
-    if (image.pinned_out == nullptr) continue;
-    device.copy(image.pinned_out, image.out.data, image.out.stride * image.out.height, stream);
   }
 }
 
@@ -354,6 +359,7 @@ void PhotoGraphs::run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, con
   timings.prepare = watch.lap();
 
   const Stream stream = options.stream != nullptr ? options.stream : network_.own_stream();
+  planes_.forget();  // until they are known to be on their way
   network_.put(stream, [&] {
     if (graph->recording) {
       network_.launch(*graph->recording, stream);
@@ -362,6 +368,7 @@ void PhotoGraphs::run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, con
       network_.device().launch([&] { enqueue(*graph, stream); });
     }
   });
+  planes_.set(ends, jobs);
   if (fresh) {
     fresh->recording = network_.device().record([&](Stream s) { enqueue(*fresh, s); });
     keep(std::move(fresh));

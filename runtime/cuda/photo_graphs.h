@@ -9,6 +9,7 @@
 #include "runtime/cuda/bound_network.h"
 #include "runtime/cuda/device.h"
 #include "runtime/graph/backend.h"
+#include "runtime/graph/prepared_planes.h"
 
 namespace cuhue::cuda {
 
@@ -29,7 +30,8 @@ class PhotoGraphs {
   ~PhotoGraphs();
   void run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
            const Poll& poll, PhotoTimings& timings);
-  std::int64_t bytes() const;  // of device memory
+  std::int64_t bytes() const;                 // of device memory
+  void forget_planes() { planes_.forget(); }  // other work has written the network's inputs
 
  private:
   // Everything a graph depends on. Addresses of photos that pass through pinned memory are offsets from
@@ -39,6 +41,7 @@ class PhotoGraphs {
     Luminance luminance = Luminance::cie_l;
     float chroma = 1.0f;
     ByteRounding rounding = ByteRounding::nearest_even;
+    bool prepared = false;  // the luminance planes are in the arena
     std::vector<PhotoJob> jobs;
     friend bool operator==(const Kind&, const Kind&) = default;
   };
@@ -53,10 +56,12 @@ class PhotoGraphs {
   void reserve(std::int64_t device_bytes, std::int64_t pinned_bytes);
   void keep(std::unique_ptr<Graph> graph);
   void enqueue(const Graph& graph, Stream stream) const;
+  void prepare(const Graph& graph, const Port& input, Stream stream) const;
   void merge(const Graph& graph, Stream stream) const;
   void check_finite();
 
   BoundNetwork& network_;
+  PreparedPlanes planes_;
   Kind asked_;                                  // of the present call; kept so that none allocates
   std::vector<std::unique_ptr<Graph>> graphs_;  // most recently used first
   Memory device_memory_;                        // photos, scratch of the preparation

@@ -12,6 +12,7 @@ CudaProgram::CudaProgram(NetworkParts parts, Lowered lowered, int threads)
 }
 
 TensorRef CudaProgram::input(std::string_view name) {
+  network_.wait();
   return network_.staged_input(network_.input(name));
 }
 TensorRef CudaProgram::output(std::string_view name) {
@@ -31,6 +32,7 @@ void CudaProgram::enqueue(Stream stream) const {
 void CudaProgram::run(const Poll& poll) {
   ask(poll, 0.0);
   network_.make_staging();
+  photos_.forget_planes();
   const Stream stream = network_.own_stream();
   network_.put(stream, [&] {
     if (recording_) {
@@ -47,6 +49,7 @@ void CudaProgram::run(const Poll& poll) {
 
 std::span<const StepProfile> CudaProgram::profile() {
   network_.make_staging();
+  photos_.forget_planes();
   const Stream stream = network_.own_stream();
   network_.put(stream, [&] {
     network_.upload_inputs(stream);

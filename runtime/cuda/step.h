@@ -86,6 +86,8 @@ struct Lowered {
   std::vector<BufferLife> buffers;
   std::vector<Port> inputs, outputs;
   std::vector<std::optional<OutputMap>> maps;  // one an output
+  // Nothing takes the inputs' memory before the next run: one of several may stay while others change.
+  bool keeps_inputs = false;
 };
 
 }  // namespace cuhue::cuda

@@ -362,6 +362,9 @@ typedef struct cuhue_colorize_options {
    * and colours that are not finite numbers fail a later call. Otherwise, and without a stream, the work is
    * done on return. */
   void* stream;
+  /* Nonzero: the photos are those of the latest call, unchanged: what was prepared of them is used again.
+   * For the next picture after hints or a mask have changed. */
+  int keep_photos;
 } cuhue_colorize_options;
 
 /* Seconds of one cuhue_colorize call. On a GPU one launch is all: `network` is its time, or, when the call
@@ -382,6 +385,9 @@ CUHUE_API cuhue_status cuhue_colorizer_create(cuhue_engine* engine, const char* 
                                               cuhue_colorizer** colorizer, cuhue_error* error);
 CUHUE_API void cuhue_colorizer_free(cuhue_colorizer* colorizer);
 CUHUE_API const char* cuhue_colorizer_system(const cuhue_colorizer* colorizer);
+/* A setting of the system's network (as `cuhue_network_setting_at` lists them), for the calls to come. */
+CUHUE_API cuhue_status cuhue_colorizer_set(cuhue_colorizer* colorizer, const char* setting, double value,
+                                           cuhue_error* error);
 /* Which format a colour picture of `input` should have: RGB or RGBA of the same depth; of video RGB8. */
 CUHUE_API cuhue_pixel_format cuhue_output_format(cuhue_pixel_format input);
 /* Colours `count` photos in one network batch. Photos may differ in size and format; outputs[i] has the size

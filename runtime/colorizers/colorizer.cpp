@@ -1,0 +1,29 @@
+#include "runtime/colorizers/colorizer.h"
+
+#include <string>
+
+#include "weights/status.h"
+
+namespace cuhue {
+namespace {
+
+[[noreturn]] void no_hints() {
+  throw Error(Status::usage, "this system takes no colour hints; use system 'siggraph17'");
+}
+
+}  // namespace
+
+void Colorizer::set(std::string_view setting, double /*value*/) {
+  throw Error(Status::usage, "this system has no setting '" + std::string(setting) + "'");
+}
+void Colorizer::set_hints(std::size_t /*photo*/, std::span<const Hint> /*hints*/) {
+  no_hints();
+}
+void Colorizer::set_hint_picture(std::size_t /*photo*/, const ConstPixelView& /*picture*/) {
+  no_hints();
+}
+void Colorizer::clear_hints() {
+  no_hints();
+}
+
+}  // namespace cuhue

@@ -58,8 +58,12 @@ TEST_CASE("lite equals its definition in double precision") {
   check_network("lite", 3, 24, 32, 1.0f, "midlevel_resnet.5.1.conv2.weight");
 }
 
+TEST_CASE("siggraph17 equals its definition in double precision") {
+  check_network("siggraph17", 2, 16, 24, 1.0f, "model6.2.weight");
+}
+
 TEST_CASE("every convolution of the networks runs generated code") {
-  for (const char* name : {"eccv16", "lite"}) {
+  for (const char* name : {"eccv16", "lite", "siggraph17"}) {
     const Network& network = network_or_throw(name);
     const auto source = std::make_shared<FormulaSource>(network);
     const std::string_view only[] = {"ab"};

@@ -38,6 +38,9 @@ TEST_CASE("builder: other layers have the sizes of PyTorch's") {
   const ValueId x = b.input("x", {2, 3, 7, 9});
   CHECK(b.dims(b.pool(x, {.kernel = 3, .stride = 2, .pad = 1})) == Dims{2, 3, 4, 5});
   CHECK(b.dims(b.pool(x, {.kind = PoolKind::average})) == Dims{2, 3, 3, 4});
+  CHECK(b.dims(b.subsample(x, 2)) == Dims{2, 3, 4, 5});
+  CHECK(b.dims(b.subsample(x, 3)) == Dims{2, 3, 3, 3});
+  CHECK(b.dims(b.subsample(x, 9)) == Dims{2, 3, 1, 1});
   CHECK(b.dims(b.upsample(x, UpsampleKind::bilinear, 4)) == Dims{2, 3, 28, 36});
   CHECK(b.dims(b.concat({x, x, x})) == Dims{2, 9, 7, 9});
   CHECK(b.dims(b.softmax(x, 0.5f)) == Dims{2, 3, 7, 9});
@@ -80,6 +83,7 @@ TEST_CASE("builder: values are named by their scope path, unkeyed ones after the
   CHECK(name_of(b.graph(), b.add(c, x)) == "model1.0.add");
   CHECK(name_of(b.graph(), b.upsample(c, UpsampleKind::nearest, 2)) == "model1.0.upsample");
   CHECK(name_of(b.graph(), b.pool(c, {})) == "model1.0.pool");
+  CHECK(name_of(b.graph(), b.subsample(c, 2)) == "model1.0.subsample");
   CHECK(name_of(b.graph(), b.softmax(c)) == "model1.0.softmax");
   CHECK(name_of(b.graph(), b.affine(c, 2, 1)) == "model1.0.affine");
   CHECK(name_of(b.graph(), b.activation(c, {ActivationKind::tanh})) == "model1.0.tanh");
@@ -135,6 +139,7 @@ TEST_CASE("builder: a layer that does not fit names itself and both sizes") {
   fails([](Builder& b, ValueId) { b.concat({}); }, {"concat"});
   fails([](Builder& b, ValueId x) { b.pool(x, {.kernel = 5, .stride = 1}); }, {"x.pool", "[1, 2, 4, 6]"});
   fails([](Builder& b, ValueId x) { b.pool(x, {.kernel = 2, .stride = 1, .pad = 2}); }, {"x.pool", "pad"});
+  fails([](Builder& b, ValueId x) { b.subsample(x, 0); }, {"x.subsample", "step"});
   fails([](Builder& b, ValueId x) { b.upsample(x, UpsampleKind::nearest, 0); }, {"x.upsample", "factor"});
   fails([](Builder& b, ValueId x) { b.softmax(x, 0); }, {"x.softmax", "temperature"});
   fails([](Builder& b, ValueId x) { b.affine(x, 1.0f / 0.0f, 0); }, {"x.affine", "finite"});

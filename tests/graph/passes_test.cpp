@@ -32,6 +32,58 @@ Graph decoder(const ConvOptions& scores, const ConvOptions& centres, bool output
 
 }  // namespace
 
+// ---- fold_subsampling
+
+TEST_CASE("fold_subsampling: a conv of every second pixel has twice the stride, dilation and padding") {
+  Builder b;
+  const ValueId x = b.input("x", {1, 2, 9, 8});
+  const ValueId kept = b.subsample(x, 2);
+  b.output("y", b.conv(kept, "c", {.out = 3, .kernel = 3, .stride = 3, .pad = 1, .dilation = 2}));
+  b.output("z", b.conv(b.subsample(kept, 3), "d", {.out = 3, .kernel = 2, .pad = 1}));
+  Graph g = b.take();
+  fold_subsampling(g);
+  check_graph(g);
+  REQUIRE(op_names(g) == Names{"convolution", "convolution"});
+  for (const Node& node : g.nodes) CHECK(node.inputs == std::vector<ValueId>{x});
+  CHECK(conv_of(g, 0).stride == 6);
+  CHECK(conv_of(g, 0).dilation == 4);
+  CHECK(conv_of(g, 1).stride == 6);
+  CHECK(conv_of(g, 1).dilation == 6);
+  for (const int pad :
+       {conv_of(g, 1).pad_top, conv_of(g, 1).pad_left, conv_of(g, 1).pad_bottom, conv_of(g, 1).pad_right})
+    CHECK(pad == 6);
+}
+
+TEST_CASE(
+    "fold_subsampling: pixels that others read stay; no repeated borders, no transposed conv, no means") {
+  const auto after = [](auto&& layers) {
+    Builder b;
+    const ValueId x = b.input("x", {1, 2, 9, 8});
+    b.output("y", layers(b, x));
+    Graph g = b.take();
+    fold_subsampling(g);
+    check_graph(g);
+    return op_names(g);
+  };
+  CHECK(after([](Builder& b, ValueId x) {
+          const ValueId kept = b.subsample(x, 2);
+          b.output("kept", kept);
+          return b.conv(kept, "c", {.out = 2, .pad = 1});
+        }) == Names{"pool", "convolution"});
+  CHECK(after([](Builder& b, ValueId x) {
+          const ValueId kept = b.subsample(x, 2);
+          return b.add(b.conv(kept, "c", {.out = 2, .pad = 1}), kept);
+        }) == Names{"pool", "convolution", "add"});
+  CHECK(after([](Builder& b, ValueId x) {
+          return b.conv(b.subsample(x, 2), "c", {.out = 2, .pad = 1, .pad_mode = PadMode::reflect});
+        }) == Names{"pool", "convolution"});
+  CHECK(after([](Builder& b, ValueId x) { return b.conv_transpose(b.subsample(x, 2), "c", {.out = 2}); }) ==
+        Names{"pool", "transposed_convolution"});
+  CHECK(after([](Builder& b, ValueId x) {
+          return b.conv(b.pool(x, {.kind = PoolKind::average}), "c", {.out = 2});
+        }) == Names{"pool", "convolution"});
+}
+
 // ---- fold_batch_norm
 
 TEST_CASE("fold_batch_norm: conv -> batch norm becomes one node that makes the norm's value") {

@@ -88,6 +88,11 @@ class Maker {
     const Dims in = b_.dims(x);
     if (in.h == 1 && in.w == 1) return put(b_.linear(x, name, pick(1, 6), chance(2)));
     if (in.h < 2 || in.w < 2) return put(b_.relu(x));
+    if (chance(3)) {
+      const ValueId kept = b_.subsample(x, static_cast<int>(pick(1, 3)));
+      put(kept);
+      return put(b_.conv(kept, name, conv_options(b_.dims(kept))));
+    }
     put(b_.pool(x, {.kind = static_cast<PoolKind>(pick(0, 2)), .pad = static_cast<int>(pick(0, 1))}));
   }
 

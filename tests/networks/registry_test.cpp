@@ -111,6 +111,36 @@ TEST_CASE("lite has the tensors and the cost of the published network") {
   CHECK(std::abs(all_macs(build_graph(n, 1, 256, 256)) * 1e-9 - 2.11) < 0.005);
 }
 
+TEST_CASE("siggraph17 has the tensors and the cost of the published network") {
+  const Network& n = network_or_throw("siggraph17");
+  const Counts c = count(n);
+  CHECK(c.tensors == 107);
+  CHECK(c.trainable == 34187027);
+  CHECK(c.running == 5760);
+  CHECK(c.ignored == 9);
+  std::map<std::string, std::vector<std::int64_t>> shapes;
+  for (const Param& p : schema(n)) shapes[p.name] = p.shape;
+  using Shape = std::vector<std::int64_t>;
+  CHECK(shapes.at("model1.0.weight") == Shape{64, 4, 3, 3});
+  CHECK(shapes.at("model7.6.running_var") == Shape{512});
+  CHECK(shapes.at("model8up.0.weight") == Shape{512, 256, 4, 4});
+  CHECK(shapes.at("model8.5.weight") == Shape{256});
+  CHECK(shapes.at("model3short8.0.weight") == Shape{256, 256, 3, 3});
+  CHECK(shapes.at("model1short10.0.bias") == Shape{128});
+  CHECK(shapes.at("model10.1.weight") == Shape{128, 128, 3, 3});
+  CHECK(shapes.at("model_class.0.weight") == Shape{529, 256, 1, 1});
+  CHECK(shapes.at("model_out.0.bias") == Shape{2});
+  // 75.195 GMAC at 256x256, and 0.555 more for the scores of colours, where they are wanted.
+  const std::string_view ab[] = {"ab"};
+  const auto cost = [&n](std::span<const std::string_view> outputs) {
+    Graph g = build_graph(n, 1, 256, 256, {}, outputs);
+    optimize(g);
+    return all_macs(g) * 1e-9;
+  };
+  CHECK(std::abs(cost(ab) - 75.195) < 0.0005);
+  CHECK(std::abs(cost({}) - 75.195 - 0.555) < 0.0005);
+}
+
 TEST_CASE("every network states what its table says, at several sizes") {
   for (const Network& n : networks()) {
     const std::int64_t m = n.size_multiple;
@@ -141,6 +171,9 @@ TEST_CASE("outputs have the sizes of the interface") {
   CHECK(dims(zhang, 0) == Dims{2, 313, 16, 24});
   CHECK(dims(zhang, 1) == Dims{2, 2, 64, 96});
   CHECK(dims(build_graph(network_or_throw("lite"), 2, 64, 96), 0) == Dims{2, 2, 64, 96});
+  const Graph guided = build_graph(network_or_throw("siggraph17"), 2, 64, 96);
+  CHECK(dims(guided, 0) == Dims{2, 529, 16, 24});
+  CHECK(dims(guided, 1) == Dims{2, 2, 64, 96});
 }
 
 TEST_CASE("optimized networks consist of the fused ops they should") {
@@ -163,6 +196,9 @@ TEST_CASE("optimized networks consist of the fused ops they should") {
                                   {"softmax", 1},
                                   {"upsample", 1}});
   CHECK(left("lite", {}) == Ops{{"convolution", 15}, {"pool", 1}, {"upsample", 3}});
+  // What the encoder skips, norms, sums and activations are all inside of convolutions.
+  CHECK(left("siggraph17", {"ab"}) ==
+        Ops{{"affine", 3}, {"concat", 1}, {"convolution", 27}, {"transposed_convolution", 3}});
 }
 
 TEST_CASE("only the outputs asked for are built, in that order") {

@@ -112,6 +112,9 @@ inline constexpr Provider kProviders[] = {
 
 // ---- what providers share
 
+// A place as it will be, in a buffer at address 0: buffers are aligned.
+DeviceTensor from_start(const Place& p);
+
 ConvolutionShape shape_of(const Graph& graph, const Node& node, const Convolution& op);
 
 // An epilogue before its addresses are known.

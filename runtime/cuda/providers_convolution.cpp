@@ -216,12 +216,6 @@ const char* name_of(ConvolutionKernel kernel) {
   return "own implicit_gemm";
 }
 
-// As it will be, in a buffer at address 0: buffers are aligned.
-DeviceTensor from_start(const Place& p) {
-  const auto offset = static_cast<std::uintptr_t>(p.offset * element_bytes(p.element));
-  return {reinterpret_cast<void*>(offset), p.dims, p.element, p.pitch};
-}
-
 bool emit_own(const Job& job, Lowering& lowering) {
   const Place in = emit_border(job, lowering);
   ConvolutionDeviceParams params;
@@ -254,7 +248,7 @@ std::optional<Job> convolution_job(const Node& node, Lowering& lowering, const C
   if (op.transposed && op.pad_mode != PadMode::zero) return std::nullopt;
   const Chain chain = lowering.take(node.inputs[0]);
   Job job{node, shape_of(lowering.graph(), node, op),
-          lowering.layer_params(node.name, op.weight, op.bias, op.folded, op.transposed)};
+          lowering.layer_params(node.name, op)};
   job.bias = op.bias != kNone || op.folded.has_value();
   job.epilogue = op.epilogue;
   if (!chain.ops.empty()) job.in_affine = std::get<ScalarAffine>(chain.ops[0]);
@@ -319,6 +313,11 @@ bool emit_dense(const Job& job, Lowering& lowering) {
 }
 
 }  // namespace
+
+DeviceTensor from_start(const Place& p) {
+  const auto offset = static_cast<std::uintptr_t>(p.offset * element_bytes(p.element));
+  return {reinterpret_cast<void*>(offset), p.dims, p.element, p.pitch};
+}
 
 ConvolutionShape shape_of(const Graph& graph, const Node& node, const Convolution& op) {
   ConvolutionShape shape;

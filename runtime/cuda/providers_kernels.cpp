@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "kernels/annealed_mean/annealed_mean.h"
+#include "kernels/instance_norm/instance_norm.h"
 #include "kernels/pool/pool.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/upsample/upsample.h"
@@ -53,6 +54,26 @@ class AnnealedMeanStep final : public Step {
  private:
   Place logits_, out_;
   AnnealedMeanDeviceParams params_;
+};
+
+class InstanceNormStep final : public Step {
+ public:
+  InstanceNormStep(const Place& x, const Place& out, int scratch, PlannedEpilogue epilogue,
+                   const InstanceNormDeviceParams& params)
+      : x_(x), out_(out), scratch_(scratch), epilogue_(std::move(epilogue)), params_(params) {}
+  void bind(const Addresses& at) override {
+    params_.x = at.tensor(x_);
+    params_.out = at.tensor(out_);
+    params_.scratch = scratch_ >= 0 ? at.bytes(scratch_) : nullptr;
+    params_.epilogue = epilogue_.bound(at);
+  }
+  void run(Stream stream) override { instance_norm_cuda(params_, stream); }
+
+ private:
+  Place x_, out_;
+  int scratch_;
+  PlannedEpilogue epilogue_;
+  InstanceNormDeviceParams params_;
 };
 
 class ElementwiseGroup final : public Step {
@@ -133,6 +154,33 @@ bool serve_softmax(const Node& node, Lowering& lowering, const Softmax& op) {
   SoftmaxDeviceParams params;
   params.temperature = op.temperature;
   emit_kernel<SoftmaxDeviceParams, softmax_cuda>(lowering, from, to, params);
+  return true;
+}
+
+bool serve_instance_norm(const Node& node, Lowering& lowering, const InstanceNorm& op) {
+  const ValueId x = node.inputs[0];
+  const Place from = lowering.read(x);
+  const auto fused =
+      std::span(op.epilogue).first(std::min<std::size_t>(op.epilogue.size(), DeviceEpilogue::kMost));
+  PlannedEpilogue epilogue(node, lowering, fused);
+  const Place to = lowering.may_overwrite(x) ? lowering.overwrite(x) : lowering.write();
+  InstanceNormDeviceParams params;
+  params.x = from_start(from);
+  params.out = from_start(to);
+  params.eps = op.eps;
+  if (op.gamma != kNone) {
+    const BatchNormParams norm{op.gamma, op.beta, kNone, kNone, op.eps};
+    const auto affine = lowering.weights().affine(lowering.layer_params(node.name, kNone, kNone, norm));
+    params.gamma = affine.scale;
+    params.beta = affine.shift;
+  }
+  const auto bytes = static_cast<std::int64_t>(instance_norm_device_scratch_bytes(params));
+  const int scratch = bytes > 0 ? lowering.scratch(bytes) : -1;
+  const StepFacts facts{.provider = kName, .output = to.dims, .launches = instance_norm_launches(params)};
+  lowering.emit(std::make_unique<InstanceNormStep>(from, to, scratch, std::move(epilogue), params), facts,
+                {from, to});
+  const auto left = std::span(op.epilogue).subspan(fused.size());
+  if (!left.empty()) emit_elementwise(node, lowering, to, to, left);
   return true;
 }
 
@@ -220,6 +268,7 @@ bool serve_kernels(const Node& node, Lowering& lowering) {
                  [&](const Pool& op) { return serve_pool(node, lowering, op); },
                  [&](const Softmax& op) { return serve_softmax(node, lowering, op); },
                  [&](const AnnealedMean& op) { return serve_annealed_mean(node, lowering, op); },
+                 [&](const InstanceNorm& op) { return serve_instance_norm(node, lowering, op); },
                  [](const auto&) { return false; }},
       node.op);
 }

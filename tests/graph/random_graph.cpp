@@ -57,7 +57,7 @@ class Maker {
       case 1:
       case 2: return put(b_.conv(x, name, conv_options(in)));
       case 3: return put(b_.conv_transpose(x, name, {.out = pick(1, 4), .kernel = 4, .stride = 2, .pad = 1}));
-      case 4: return put(b_.batch_norm(x, name));
+      case 4: return put(norm(x, name));
       case 5: return put(b_.activation(x, {static_cast<ActivationKind>(pick(0, 3)), 0.2f}));
       case 6: return put(b_.affine(x, static_cast<float>(pick(-3, 3)) * 0.5f, chance(2) ? 0.0f : 0.25f));
       case 7:
@@ -66,6 +66,13 @@ class Maker {
       case 10: return reduce(x, name);
       default: return decoder(x, name);
     }
+  }
+
+  // Per image with an eps that keeps planes of nearly equal values from being their rounding, magnified.
+  ValueId norm(ValueId x, const std::string& name) {
+    constexpr float kEps = 0.1f;
+    if (chance(2)) return b_.batch_norm(x, name);
+    return chance(2) ? b_.batch_norm_per_image(x, name, kEps) : b_.instance_norm(x, kEps);
   }
 
   void add(ValueId x) {

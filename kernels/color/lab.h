@@ -46,6 +46,20 @@ CUHUE_HD float rec709_luma(float r, float g, float b) {
   return 0.2125f * r + 0.7154f * g + 0.0721f * b;
 }
 
+struct LabColor {
+  float a, b;
+};
+
+// a and b of linear RGB. Grey does not give exactly 0: the matrix's rows sum to the white point's digits.
+CUHUE_HD LabColor lab_color(float r, float g, float b) {
+  const float x = 0.412453f * r + 0.357580f * g + 0.180423f * b;
+  const float z = 0.019334f * r + 0.119193f * g + 0.950227f * b;
+  const float fx = lab_f(x * static_cast<float>(1.0 / kWhiteX));
+  const float fy = lab_f(luminance_y(r, g, b));
+  const float fz = lab_f(z * static_cast<float>(1.0 / kWhiteZ));
+  return {500.0f * (fx - fy), 200.0f * (fy - fz)};
+}
+
 struct LinearRgb {
   float r, g, b;
 };
@@ -83,6 +97,14 @@ CUHUE_HD std::int32_t quantize(float v, float full) {
   const float clipped = positive < 1.0f ? positive : 1.0f;
   if constexpr (Truncate) return static_cast<std::int32_t>(clipped * full);
   return round_to_int(clipped * full);
+}
+
+// What inference code of the masks GAN writes: the nearest of full + 1 steps, the last of which is the one
+// below it. For a byte min(255, rint(256 v)).
+CUHUE_HD std::int32_t quantize_in_steps(float v, float full) {
+  const float positive = v > 0.0f ? v : 0.0f;
+  const float scaled = (positive < 1.0f ? positive : 1.0f) * (full + 1.0f);
+  return round_to_int(scaled < full ? scaled : full);
 }
 
 // A 16-bit sample as its nearest 8-bit one: round(v / 257), exact for every v.

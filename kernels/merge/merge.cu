@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <limits>
 
 #include "kernels/color/lab.h"
 #include "kernels/color/tables.cuh"
+#include "kernels/color/yuv_planes.h"
 #include "kernels/core/photo.cuh"
 #include "kernels/core/vector.cuh"
 #include "kernels/merge/merge.h"
@@ -32,7 +34,7 @@ struct MergeJob {
   MergeDeviceParams p;
   YuvToRgb factors;
   int w, h, ab_w, ab_h;
-  int map_w, map_h;      // of the upsampled map
+  int map_w, map_h;      // of the upsampled map's part that is the photo
   float step_x, step_y;  // its cells a photo pixel
   float up_x, up_y;      // cells of ab a cell of the map
   int tile_h;
@@ -187,22 +189,42 @@ __device__ inline void store_four(const MutablePhotoRef& out, std::uint8_t* row,
   }
 }
 
-// What samples of a photo are to and from linear light; for bytes in tables, which load() copies to shared
-// memory.
+__device__ inline std::uint32_t rounded(float v, float full, ByteRounding rounding) {
+  std::int32_t sample = quantize<false>(v, full);
+  if (rounding == ByteRounding::truncate) sample = quantize<true>(v, full);
+  if (rounding == ByteRounding::in_steps) sample = quantize_in_steps(v, full);
+  return static_cast<std::uint32_t>(sample);
+}
+
+// How a pixel gets its colour in a space: from samples of the photo and two of the map to three numbers, and
+// from those to samples. load() fills tables in shared memory.
 template <class Sample>
-struct Light {
+struct YuvColors {
   __device__ void load() {}
-  __device__ float linear(std::uint32_t sample) const {
-    constexpr auto kToUnit = static_cast<float>(1.0 / 65535.0);
-    return srgb_to_linear(static_cast<float>(sample) * kToUnit);
+  __device__ UnitRgb color(std::uint32_t r, std::uint32_t g, std::uint32_t b, const Ab& ab) const {
+    return yuv_to_unit_rgb(bt601_luma(unit_of<Sample>(r), unit_of<Sample>(g), unit_of<Sample>(b)), ab.a,
+                           ab.b);
   }
-  __device__ std::uint32_t sample(float linear, bool truncate) const {
-    const float v = linear_to_srgb(linear);
-    return static_cast<std::uint32_t>(truncate ? quantize<true>(v, 65535.0f) : quantize<false>(v, 65535.0f));
+  __device__ std::uint32_t sample(float v, ByteRounding rounding) const {
+    return rounded(v, static_cast<float>(std::numeric_limits<Sample>::max()), rounding);
+  }
+};
+
+// Of 16 bits by formulas; of bytes by tables of linear light.
+template <class Sample>
+struct LabColors {
+  __device__ void load() {}
+  __device__ float linear(std::uint32_t sample) const { return srgb_to_linear(unit_of<Sample>(sample)); }
+  __device__ LinearRgb color(std::uint32_t r, std::uint32_t g, std::uint32_t b, const Ab& ab) const {
+    const float y = luminance_y(linear(r), linear(g), linear(b));
+    return lab_to_linear(y, lab_f(y), ab.a, ab.b);
+  }
+  __device__ std::uint32_t sample(float linear, ByteRounding rounding) const {
+    return rounded(linear_to_srgb(linear), static_cast<float>(std::numeric_limits<Sample>::max()), rounding);
   }
 };
 template <>
-struct Light<std::uint8_t> {
+struct LabColors<std::uint8_t> {
   float linear_of[256];
   std::uint32_t cells[kByteCells];
 
@@ -211,25 +233,29 @@ struct Light<std::uint8_t> {
     linear_of[thread] = kDeviceLinearTable.of[thread];
     for (int i = thread; i < kByteCells; i += kThreads) cells[i] = kDeviceByteTable.cell[i];
   }
-  __device__ float linear(std::uint32_t sample) const { return linear_of[sample]; }
-  __device__ std::uint32_t sample(float linear, bool truncate) const {
-    if (truncate) return static_cast<std::uint32_t>(quantize<true>(linear_to_srgb(linear), 255.0f));
-    return byte_of_linear(cells, linear);
+  __device__ LinearRgb color(std::uint32_t r, std::uint32_t g, std::uint32_t b, const Ab& ab) const {
+    const float y = luminance_y(linear_of[r], linear_of[g], linear_of[b]);
+    return lab_to_linear(y, lab_f(y), ab.a, ab.b);
+  }
+  __device__ std::uint32_t sample(float linear, ByteRounding rounding) const {
+    if (rounding == ByteRounding::nearest_even) return byte_of_linear(cells, linear);
+    return rounded(linear_to_srgb(linear), 255.0f, rounding);
   }
 };
 static_assert(kThreads == 256);
 
-template <class Format>
+// Gated: the photo has a gate.
+template <class Format, template <class> class Colors, bool Gated>
 __global__ void __launch_bounds__(kThreads, 4) merge_kernel(MergeJob job) {
   using Sample = typename Format::Sample;
   using Samples = typename FourSamples<Sample>::Type;
   constexpr int kBits = 8 * sizeof(Sample);
-  __shared__ Light<Sample> light;
+  __shared__ Colors<Sample> colors;
   __shared__ BilinearTap columns[kTileColumns], rows[kTileH];
   const int x0 = static_cast<int>(blockIdx.x) * kTileW - kMostShift;
   const int y0 = static_cast<int>(blockIdx.y) * job.tile_h;
   const auto thread = static_cast<int>(threadIdx.x);
-  light.load();
+  colors.load();
   if (thread < kTileColumns)
     columns[tap_of(thread)] = bilinear_tap(min(max(x0 + thread, 0), job.w - 1), job.step_x, job.map_w);
   if (thread < job.tile_h) rows[thread] = bilinear_tap(min(y0 + thread, job.h - 1), job.step_y, job.map_h);
@@ -237,7 +263,6 @@ __global__ void __launch_bounds__(kThreads, 4) merge_kernel(MergeJob job) {
   __syncthreads();
   const Ab* cells = hold_cells(job, rows, columns);
 
-  const bool truncate = job.p.rounding == ByteRounding::truncate;
   const int pixel_bytes = job.p.out.channels * static_cast<int>(sizeof(Sample));
   for (int r = thread / 32; r < min(job.tile_h, job.h - y0); r += kThreads / 32) {
     std::uint8_t* to = job.p.out.data + (y0 + r) * job.p.out.stride;
@@ -245,16 +270,20 @@ __global__ void __launch_bounds__(kThreads, 4) merge_kernel(MergeJob job) {
     if (x >= job.w) continue;
     const FourPixels<Sample> in = Format::four(job.p.photo, job.factors, y0 + r, x);
     FourPixels<Sample> out{0, 0, 0, in.a};
+    const std::uint8_t* gate_row = job.p.gate.data + (Gated ? (y0 + r) * job.p.gate.stride : 0);
 #pragma unroll 1
     for (int i = 0; i < 4; ++i) {
       const auto red = static_cast<Sample>(in.r >> kBits * i), green = static_cast<Sample>(in.g >> kBits * i),
                  blue = static_cast<Sample>(in.b >> kBits * i);
-      const Ab ab = ab_between(cells, rows[r], columns[tap_of(column + i)], job.p.chroma);
-      const float y = luminance_y(light.linear(red), light.linear(green), light.linear(blue));
-      const LinearRgb c = lab_to_linear(y, lab_f(y), ab.a, ab.b);
-      out.r |= static_cast<Samples>(light.sample(c.r, truncate)) << kBits * i;
-      out.g |= static_cast<Samples>(light.sample(c.g, truncate)) << kBits * i;
-      out.b |= static_cast<Samples>(light.sample(c.b, truncate)) << kBits * i;
+      Ab ab = ab_between(cells, rows[r], columns[tap_of(column + i)], job.p.chroma);
+      if constexpr (Gated) {
+        const float gate = unit_of<std::uint8_t>(gate_row[min(max(x + i, 0), job.w - 1)]);
+        ab = {ab.a * gate, ab.b * gate};
+      }
+      const auto c = colors.color(red, green, blue, ab);
+      out.r |= static_cast<Samples>(colors.sample(c.r, job.p.rounding)) << kBits * i;
+      out.g |= static_cast<Samples>(colors.sample(c.g, job.p.rounding)) << kBits * i;
+      out.b |= static_cast<Samples>(colors.sample(c.b, job.p.rounding)) << kBits * i;
     }
     if (job.p.out.channels == 3) {
       store_four<Sample, 3>(job.p.out, to, x, job.w, out);
@@ -273,12 +302,13 @@ MergeJob job_of(const MergeDeviceParams& p) {
   job.ab_w = checked_int(p.ab.dims.w);
   job.ab_h = checked_int(p.ab.dims.h);
   const int factor = p.upsampling == AbUpsampling::none ? 1 : p.factor;
-  job.map_w = checked_int(p.ab.dims.w * factor);
-  job.map_h = checked_int(p.ab.dims.h * factor);
+  const int full_w = checked_int(p.ab.dims.w * factor), full_h = checked_int(p.ab.dims.h * factor);
+  job.map_w = p.used_w > 0 ? checked_int(p.used_w) : full_w;
+  job.map_h = p.used_h > 0 ? checked_int(p.used_h) : full_h;
   job.step_x = static_cast<float>(job.map_w) / static_cast<float>(job.w);
   job.step_y = static_cast<float>(job.map_h) / static_cast<float>(job.h);
-  job.up_x = static_cast<float>(job.ab_w) / static_cast<float>(job.map_w);
-  job.up_y = static_cast<float>(job.ab_h) / static_cast<float>(job.map_h);
+  job.up_x = static_cast<float>(job.ab_w) / static_cast<float>(full_w);
+  job.up_y = static_cast<float>(job.ab_h) / static_cast<float>(full_h);
   const auto most = [](int pixels, float step,
                        int size) {  // cells under so many pixels, and one on each side
     const double cells = static_cast<double>(pixels) * static_cast<double>(step) + 3;
@@ -293,6 +323,15 @@ MergeJob job_of(const MergeDeviceParams& p) {
   return job;
 }
 
+template <class Format, template <class> class Colors>
+void launch_merge(const LaunchShape& shape, Stream stream, const MergeJob& job) {
+  if (job.p.gate.data != nullptr) {
+    launch(merge_kernel<Format, Colors, true>, shape, stream, job);
+  } else {
+    launch(merge_kernel<Format, Colors, false>, shape, stream, job);
+  }
+}
+
 }  // namespace
 
 void merge_cuda(const MergeDeviceParams& p, Stream stream) {
@@ -304,7 +343,13 @@ void merge_cuda(const MergeDeviceParams& p, Stream stream) {
                       static_cast<std::size_t>(job.cells_w + job.cells_h) * sizeof(BilinearTap);
   const dim3 grid{blocks_for(p.photo.width + kMostShift, kTileW), blocks_for(p.photo.height, job.tile_h)};
   with_format(p.photo, [&](auto format) {
-    launch(merge_kernel<decltype(format)>, {grid, kThreads, shared}, stream, job);
+    using Format = decltype(format);
+    const LaunchShape shape{grid, kThreads, shared};
+    if (p.space == ColorSpace::lab) {
+      launch_merge<Format, LabColors>(shape, stream, job);
+    } else {
+      launch_merge<Format, YuvColors>(shape, stream, job);
+    }
   });
 }
 

@@ -1,7 +1,8 @@
-// The end of a colorization in one op: upsample ab to the photo, take the photo's own luminance, Lab to RGB,
-// bytes.
+// The end of a colorization in one op: upsample two planes of colour to the photo, take the photo's own
+// luminance, back to RGB, bytes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kernels/core/device_tensor.h"
@@ -10,17 +11,38 @@
 
 namespace cuhue {
 
-enum class ByteRounding : std::uint8_t { nearest_even, truncate };
+enum class ByteRounding : std::uint8_t {
+  nearest_even,
+  truncate,
+  in_steps  // the nearest of one more step: min(255, rint(256 v)), brighter by up to a level
+};
+
+// What the two planes are, beside the photo's luminance.
+enum class ColorSpace : std::uint8_t {
+  lab,  // a and b of CIE Lab
+  yuv   // u and v in -1..1 of kernels/color/yuv_planes.h; the luminance is the photo's BT.601 luma
+};
+
+// How much colour each pixel of the photo gets: bytes [h, w], 255 = all, 0 = none at all: its grey.
+struct GateRef {
+  const std::uint8_t* data = nullptr;  // nullptr = all everywhere
+  std::ptrdiff_t stride = 0;
+  friend bool operator==(const GateRef&, const GateRef&) = default;
+};
 
 struct MergeParams {
-  PhotoRef photo;  // L* comes from here, at full resolution and full depth
+  PhotoRef photo;  // the luminance comes from here, at full resolution and full depth
   // Same width, height and sample size, interleaved; 3 or 4 channels; may be the photo itself (in place).
   MutablePhotoRef out;
-  const float* ab =
-      nullptr;  // [2, ab_h, ab_w] in ab units, dense; torch bilinear (align_corners=False) to the photo
+  // [2, ab_h, ab_w] in the units of `space`, dense; torch bilinear (align_corners=False) to the photo
+  const float* ab = nullptr;
   std::int64_t ab_h = 0, ab_w = 0;
   float chroma = 1.0f;  // ab times this
   ByteRounding rounding = ByteRounding::nearest_even;
+  ColorSpace space = ColorSpace::lab;
+  // The part of ab that is the photo, from its top left; the rest is padding. 0 = all of it.
+  std::int64_t used_h = 0, used_w = 0;
+  GateRef gate = {};
 };
 
 // Alpha is copied (opaque where the photo has none). Allocates nothing.
@@ -40,6 +62,9 @@ struct MergeDeviceParams {
   float chroma = 1.0f;
   ByteRounding rounding = ByteRounding::nearest_even;
   int* not_finite = nullptr;  // set to 1 when ab holds NaN or infinity; never cleared here; may be nullptr
+  ColorSpace space = ColorSpace::lab;
+  std::int64_t used_h = 0, used_w = 0;  // of the upsampled map, as in MergeParams
+  GateRef gate = {};                    // address of the device
 };
 // One launch, any size.
 void merge_cuda(const MergeDeviceParams& p, Stream stream);

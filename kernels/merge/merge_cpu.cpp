@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "kernels/color/lab.h"
 #include "kernels/color/linear_table.h"
 #include "kernels/color/yuv.h"
+#include "kernels/color/yuv_planes.h"
 #include "kernels/core/parallel.h"
 #include "kernels/core/simd.h"
 #include "kernels/merge/merge.h"
@@ -42,10 +44,22 @@ void place_columns(std::int64_t begin, std::int64_t width, std::int64_t ab_w, Co
 
 // What one row of a tile goes through.
 struct Tile {
-  float r[kTile], g[kTile], b[kTile];  // linear in, clipped samples out
+  float r[kTile], g[kTile], b[kTile];  // of Lab linear light, of YUV as stored: 0..1
+  float gate[kTile];                   // how much colour: 1 where the photo has no gate
   std::int32_t sample[3][kTile];
   std::uint16_t alpha[kTile];
 };
+
+// Every byte as a part of 1.
+struct UnitTable {
+  float of[256];
+};
+constexpr UnitTable make_unit_table() {
+  UnitTable table{};
+  for (int i = 0; i < 256; ++i) table.of[i] = unit_of<std::uint8_t>(static_cast<std::uint32_t>(i));
+  return table;
+}
+constexpr UnitTable kUnitTable = make_unit_table();
 
 template <class Sample>
 inline Sample load(const std::uint8_t* p) {
@@ -54,27 +68,27 @@ inline Sample load(const std::uint8_t* p) {
   return s;
 }
 
-void load_pixels_8(const PhotoRef& photo, const std::uint8_t* from, int count, const float* linear,
+void load_pixels_8(const PhotoRef& photo, const std::uint8_t* from, int count, const float* value_of,
                    Tile& tile) {
   for (int i = 0; i < count; ++i, from += photo.channels) {
-    tile.r[i] = linear[from[photo.red]];
-    tile.g[i] = linear[from[photo.green]];
-    tile.b[i] = linear[from[photo.blue]];
+    tile.r[i] = value_of[from[photo.red]];
+    tile.g[i] = value_of[from[photo.green]];
+    tile.b[i] = value_of[from[photo.blue]];
     tile.alpha[i] = photo.alpha < 0 ? 255 : from[photo.alpha];
   }
 }
 
 void load_pixels_nv12(const PhotoRef& photo, std::int64_t row, std::int64_t begin, int count,
-                      const float* linear, Tile& tile) {
+                      const float* value_of, Tile& tile) {
   const YuvToRgb factors = yuv_to_rgb(photo.coding);
   const std::uint8_t* luma = photo.data + row * photo.stride + begin;
   const std::uint8_t* chroma = photo.chroma + row / 2 * photo.chroma_stride;
   for (int i = 0; i < count; ++i) {
     const std::uint8_t* uv = chroma + (begin + i) / 2 * 2;
     const Rgb8 rgb = rgb_from_yuv(factors, luma[i], uv[0], uv[1]);
-    tile.r[i] = linear[rgb.r];
-    tile.g[i] = linear[rgb.g];
-    tile.b[i] = linear[rgb.b];
+    tile.r[i] = value_of[rgb.r];
+    tile.g[i] = value_of[rgb.g];
+    tile.b[i] = value_of[rgb.b];
     tile.alpha[i] = 255;
   }
 }
@@ -85,14 +99,12 @@ CUHUE_SIMD_CLONES void linearize(int count, Tile& tile) {
 }
 
 void load_pixels_16(const PhotoRef& photo, const std::uint8_t* from, int count, Tile& tile) {
-  constexpr auto kToUnit = static_cast<float>(1.0 / 65535.0);
   for (int i = 0; i < count; ++i, from += 2 * photo.channels) {
-    tile.r[i] = static_cast<float>(load<std::uint16_t>(from + 2 * photo.red)) * kToUnit;
-    tile.g[i] = static_cast<float>(load<std::uint16_t>(from + 2 * photo.green)) * kToUnit;
-    tile.b[i] = static_cast<float>(load<std::uint16_t>(from + 2 * photo.blue)) * kToUnit;
+    tile.r[i] = unit_of<std::uint16_t>(load<std::uint16_t>(from + 2 * photo.red));
+    tile.g[i] = unit_of<std::uint16_t>(load<std::uint16_t>(from + 2 * photo.green));
+    tile.b[i] = unit_of<std::uint16_t>(load<std::uint16_t>(from + 2 * photo.blue));
     tile.alpha[i] = photo.alpha < 0 ? std::uint16_t{65535} : load<std::uint16_t>(from + 2 * photo.alpha);
   }
-  linearize(count, tile);
 }
 
 // Four places in the ab map: a row above and below, and how much of the one below.
@@ -102,7 +114,23 @@ struct AbRows {
   float weight = 0, chroma = 1;
 };
 
-template <bool Truncate>
+template <ByteRounding Rounding>
+inline __attribute__((always_inline)) std::int32_t sample_of(float v, float full) {
+  if constexpr (Rounding == ByteRounding::in_steps) return quantize_in_steps(v, full);
+  return quantize<Rounding == ByteRounding::truncate>(v, full);
+}
+
+// One pixel of the tile, gamma-encoded, not clipped.
+template <ColorSpace Space>
+inline __attribute__((always_inline)) UnitRgb colored(const Tile& tile, int i, float a, float b) {
+  if constexpr (Space == ColorSpace::yuv)
+    return yuv_to_unit_rgb(bt601_luma(tile.r[i], tile.g[i], tile.b[i]), a, b);
+  const float y = luminance_y(tile.r[i], tile.g[i], tile.b[i]);
+  const LinearRgb c = lab_to_linear(y, lab_f(y), a, b);
+  return {linear_to_srgb(c.r), linear_to_srgb(c.g), linear_to_srgb(c.b)};
+}
+
+template <ColorSpace Space, ByteRounding Rounding>
 inline __attribute__((always_inline)) void color_tile_of(const Columns& columns, const AbRows& ab, float full,
                                                          Tile& tile) {
   float column[2][kSpan];
@@ -112,23 +140,33 @@ inline __attribute__((always_inline)) void color_tile_of(const Columns& columns,
   for (int i = 0; i < columns.count; ++i) {
     const std::int32_t left = columns.left[i], right = columns.right[i];
     const float weight = columns.weight[i];
-    const float a = mix(column[0][left], column[0][right], weight);
-    const float b = mix(column[1][left], column[1][right], weight);
-    const float y = luminance_y(tile.r[i], tile.g[i], tile.b[i]);
-    const LinearRgb c = lab_to_linear(y, lab_f(y), a, b);
-    tile.sample[0][i] = quantize<Truncate>(linear_to_srgb(c.r), full);
-    tile.sample[1][i] = quantize<Truncate>(linear_to_srgb(c.g), full);
-    tile.sample[2][i] = quantize<Truncate>(linear_to_srgb(c.b), full);
+    const float a = mix(column[0][left], column[0][right], weight) * tile.gate[i];
+    const float b = mix(column[1][left], column[1][right], weight) * tile.gate[i];
+    const UnitRgb c = colored<Space>(tile, i, a, b);
+    tile.sample[0][i] = sample_of<Rounding>(c.r, full);
+    tile.sample[1][i] = sample_of<Rounding>(c.g, full);
+    tile.sample[2][i] = sample_of<Rounding>(c.b, full);
   }
 }
 
-CUHUE_SIMD_CLONES void color_tile(const Columns& columns, const AbRows& ab, bool truncate, float full,
-                                  Tile& tile) {
-  if (truncate) {
-    color_tile_of<true>(columns, ab, full, tile);
-  } else {
-    color_tile_of<false>(columns, ab, full, tile);
+template <ColorSpace Space>
+inline __attribute__((always_inline)) void color_tile_in(const Columns& columns, const AbRows& ab,
+                                                         ByteRounding rounding, float full, Tile& tile) {
+  switch (rounding) {
+    case ByteRounding::nearest_even:
+      return color_tile_of<Space, ByteRounding::nearest_even>(columns, ab, full, tile);
+    case ByteRounding::truncate: return color_tile_of<Space, ByteRounding::truncate>(columns, ab, full, tile);
+    case ByteRounding::in_steps: return color_tile_of<Space, ByteRounding::in_steps>(columns, ab, full, tile);
   }
+}
+
+CUHUE_SIMD_CLONES void color_tile_lab(const Columns& columns, const AbRows& ab, ByteRounding rounding,
+                                      float full, Tile& tile) {
+  color_tile_in<ColorSpace::lab>(columns, ab, rounding, full, tile);
+}
+CUHUE_SIMD_CLONES void color_tile_yuv(const Columns& columns, const AbRows& ab, ByteRounding rounding,
+                                      float full, Tile& tile) {
+  color_tile_in<ColorSpace::yuv>(columns, ab, rounding, full, tile);
 }
 
 template <class Sample>
@@ -143,9 +181,17 @@ void store_pixels(const MutablePhotoRef& out, std::uint8_t* to, int count, const
   }
 }
 
-void merge_row(const MergeParams& p, const Columns& columns, std::int64_t row, Tile& tile) {
-  const float scale = static_cast<float>(p.ab_h) / static_cast<float>(p.photo.height);
-  const BilinearTap tap = bilinear_tap(row, scale, p.ab_h);
+// The map's part that is the photo.
+std::int64_t used_h(const MergeParams& p) {
+  return p.used_h > 0 ? p.used_h : p.ab_h;
+}
+std::int64_t used_w(const MergeParams& p) {
+  return p.used_w > 0 ? p.used_w : p.ab_w;
+}
+
+AbRows ab_rows(const MergeParams& p, const Columns& columns, std::int64_t row) {
+  const float scale = static_cast<float>(used_h(p)) / static_cast<float>(p.photo.height);
+  const BilinearTap tap = bilinear_tap(row, scale, used_h(p));
   AbRows ab{};
   for (int k = 0; k < 2; ++k) {
     const float* plane = p.ab + k * p.ab_h * p.ab_w + columns.ab_begin;
@@ -154,22 +200,36 @@ void merge_row(const MergeParams& p, const Columns& columns, std::int64_t row, T
   }
   ab.weight = tap.w1;
   ab.chroma = p.chroma;
+  return ab;
+}
 
+void load_pixels(const MergeParams& p, const Columns& columns, std::int64_t row, Tile& tile) {
+  const PhotoRef& photo = p.photo;
+  const int size = photo.bytes_per_sample;
+  const std::uint8_t* from = photo.data + row * photo.stride + columns.begin * photo.channels * size;
+  const float* value_of = p.space == ColorSpace::lab ? linear_from_8bit() : kUnitTable.of;
+  if (photo.nv12()) {
+    load_pixels_nv12(photo, row, columns.begin, columns.count, value_of, tile);
+  } else if (size == 1) {
+    load_pixels_8(photo, from, columns.count, value_of, tile);
+  } else {
+    load_pixels_16(photo, from, columns.count, tile);
+    if (p.space == ColorSpace::lab) linearize(columns.count, tile);
+  }
+  if (p.gate.data == nullptr) return;
+  const std::uint8_t* gate = p.gate.data + row * p.gate.stride + columns.begin;
+  for (int i = 0; i < columns.count; ++i) tile.gate[i] = kUnitTable.of[gate[i]];
+}
+
+void merge_row(const MergeParams& p, const Columns& columns, std::int64_t row, Tile& tile) {
   const int size = p.photo.bytes_per_sample;
-  const std::uint8_t* from = p.photo.data + row * p.photo.stride + columns.begin * p.photo.channels * size;
+  load_pixels(p, columns, row, tile);
+  const auto color = p.space == ColorSpace::lab ? color_tile_lab : color_tile_yuv;
+  color(columns, ab_rows(p, columns, row), p.rounding, size == 1 ? 255.0f : 65535.0f, tile);
   std::uint8_t* to = p.out.data + row * p.out.stride + columns.begin * p.out.channels * size;
-  const bool truncate = p.rounding == ByteRounding::truncate;
   if (size == 1) {
-    if (p.photo.nv12()) {
-      load_pixels_nv12(p.photo, row, columns.begin, columns.count, linear_from_8bit(), tile);
-    } else {
-      load_pixels_8(p.photo, from, columns.count, linear_from_8bit(), tile);
-    }
-    color_tile(columns, ab, truncate, 255.0f, tile);
     store_pixels<std::uint8_t>(p.out, to, columns.count, tile);
   } else {
-    load_pixels_16(p.photo, from, columns.count, tile);
-    color_tile(columns, ab, truncate, 65535.0f, tile);
     store_pixels<std::uint16_t>(p.out, to, columns.count, tile);
   }
 }
@@ -180,8 +240,9 @@ void merge_cpu(const MergeParams& p) {
   parallel_for(p.photo.height, 8, [&](std::int64_t begin, std::int64_t end) {
     Columns columns;
     Tile tile;
+    std::fill(std::begin(tile.gate), std::end(tile.gate), 1.0f);
     for (std::int64_t x = 0; x < p.photo.width; x += columns.count) {
-      place_columns(x, p.photo.width, p.ab_w, columns);
+      place_columns(x, p.photo.width, used_w(p), columns);
       for (std::int64_t row = begin; row < end; ++row) merge_row(p, columns, row, tile);
     }
   });

@@ -2,6 +2,7 @@
 
 #include "kernels/color/lab.h"
 #include "kernels/color/tables.cuh"
+#include "kernels/color/yuv_planes.h"
 #include "kernels/core/device_tensor.h"
 #include "kernels/core/photo.cuh"
 #include "kernels/core/vector.cuh"
@@ -37,13 +38,26 @@ struct RowsJob {
   std::uint32_t* image;
 };
 
+// The plane that comes out, and how far its last row and column are repeated.
+struct Result {
+  float* data;
+  int h, w, padded_h, padded_w;
+
+  __device__ void store(int row, int x, float value) const {
+    const int rows = row == h - 1 ? padded_h - row : 1, columns = x == w - 1 ? padded_w - x : 1;
+    float* to = data + row * padded_w + x;
+    for (int i = 0; i < rows; ++i)
+      for (int j = 0; j < columns; ++j) to[i * padded_w + j] = value;
+  }
+};
+
 // The second pass: image -> luminance.
 struct ColumnsJob {
   const std::uint32_t* image;
   Windows windows;
-  int out_w, groups;
+  int groups;
   Luminance luminance;
-  float* out;
+  Result out;
 };
 
 // The sums of four samples by each digit of their weights; total() puts them together.
@@ -60,14 +74,14 @@ struct DigitSums {
   }
 };
 
-__device__ inline float luminance_of(std::int32_t r, std::int32_t g, std::int32_t b, Luminance kind) {
+__device__ inline float luminance_of(std::uint32_t r, std::uint32_t g, std::uint32_t b, Luminance kind) {
   if (kind == Luminance::cie_l) {
     const float* linear = kDeviceLinearTable.of;
     return lab_lightness(lab_f(luminance_y(linear[r], linear[g], linear[b])));
   }
-  constexpr auto kToUnit = static_cast<float>(1.0 / 255.0);
-  return rec709_luma(static_cast<float>(r) * kToUnit, static_cast<float>(g) * kToUnit,
-                     static_cast<float>(b) * kToUnit);
+  const float unit[3] = {unit_of<std::uint8_t>(r), unit_of<std::uint8_t>(g), unit_of<std::uint8_t>(b)};
+  return kind == Luminance::rec709_luma ? rec709_luma(unit[0], unit[1], unit[2])
+                                        : bt601_luma(unit[0], unit[1], unit[2]);
 }
 
 __device__ inline std::uint32_t four_bytes(std::uint32_t samples) {
@@ -151,51 +165,51 @@ __global__ void __launch_bounds__(kColumns* kMostSlices) columns_kernel(ColumnsJ
   const auto column = static_cast<int>(threadIdx.x), slice = static_cast<int>(threadIdx.y);
   const auto slices = static_cast<int>(blockDim.y);
   const auto o = static_cast<int>(blockIdx.x);
-  const int x = static_cast<int>(blockIdx.y) * kColumns + column;
+  const int x = static_cast<int>(blockIdx.y) * kColumns + column, out_w = job.out.w;
   const int first = job.windows.first[o];
   const int words = min(job.windows.words, job.groups - first);  // weights beyond the photo are zero
   const WeightWord* weights = job.windows.weights + o * job.windows.words;
-  if (x < job.out_w) {
-    const std::uint32_t* image = job.image + first * P * job.out_w + x;
+  if (x < out_w) {
+    const std::uint32_t* image = job.image + first * P * out_w + x;
     DigitSums sums[P];
     for (int j = slice; j < words; j += slices) {
       const WeightWord weight = weights[j];
-      for (int k = 0; k < P; ++k) sums[k].add(image[(j * P + k) * job.out_w], weight);
+      for (int k = 0; k < P; ++k) sums[k].add(image[(j * P + k) * out_w], weight);
     }
     for (int k = 0; k < P; ++k) part[slice][k][column] = sums[k].total();
   }
   __syncthreads();
-  if (slice > 0 || x >= job.out_w) return;
-  std::int32_t byte[P];
+  if (slice > 0 || x >= out_w) return;
+  std::uint32_t byte[P];
   for (int k = 0; k < P; ++k) {
     std::int32_t sum = kBicubicRounding;
     for (int s = 0; s < slices; ++s) sum += part[s][k][column];
-    byte[k] = bicubic_byte(sum);
+    byte[k] = static_cast<std::uint32_t>(bicubic_byte(sum));
   }
-  job.out[o * job.out_w + x] = luminance_of(byte[0], byte[P / 2], byte[P - 1], job.luminance);
+  job.out.store(o, x, luminance_of(byte[0], byte[P / 2], byte[P - 1], job.luminance));
 }
 
 // Where no size changes: four pixels a thread.
 template <class Format>
 __global__ void __launch_bounds__(kThreads)
-    luminance_kernel(PrepareDeviceParams p, YuvToRgb factors, int row_groups, int count) {
+    luminance_kernel(PrepareDeviceParams p, YuvToRgb factors, Result out, int row_groups, int count) {
   const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (i >= count) return;
-  const int row = i / row_groups, x = i % row_groups * 4, w = static_cast<int>(p.out_w);
+  const int row = i / row_groups, x = i % row_groups * 4;
   const auto pixels = Format::four(p.photo, factors, row, x);
   const std::uint32_t r = four_bytes(pixels.r), g = Format::kGrey ? r : four_bytes(pixels.g),
                       b = Format::kGrey ? r : four_bytes(pixels.b);
   Vector<float, 4> luminance;
   for (int k = 0; k < 4; ++k)
-    luminance.lane[k] =
-        luminance_of(static_cast<std::int32_t>(r >> 8 * k & 255), static_cast<std::int32_t>(g >> 8 * k & 255),
-                     static_cast<std::int32_t>(b >> 8 * k & 255), p.luminance);
-  float* to = p.out + row * w + x;
-  if (x + 4 <= w && (reinterpret_cast<std::uintptr_t>(to) & 15) == 0) {
+    luminance.lane[k] = luminance_of(r >> 8 * k & 255, g >> 8 * k & 255, b >> 8 * k & 255, p.luminance);
+  float* to = out.data + row * out.padded_w + x;
+  const bool repeated =
+      (x + 4 == out.w && out.w < out.padded_w) || (row == out.h - 1 && out.h < out.padded_h);
+  if (!repeated && x + 4 <= out.w && (reinterpret_cast<std::uintptr_t>(to) & 15) == 0) {
     *reinterpret_cast<Vector<float, 4>*>(to) = luminance;
   } else {
     for (int k = 0; k < 4; ++k)
-      if (x + k < w) to[k] = luminance.lane[k];
+      if (x + k < out.w) out.store(row, x + k, luminance.lane[k]);
   }
 }
 
@@ -225,10 +239,15 @@ void launch_rows(const PrepareDeviceParams& p, const Windows& windows, Stream st
   launch(rows_kernel<Format>, {{blocks_for(job.groups, job.groups_per_block), tiles}, kThreads}, stream, job);
 }
 
+Result result_of(const PrepareDeviceParams& p) {
+  return {p.out, checked_int(p.out_h), checked_int(p.out_w), checked_int(std::max(p.padded_h, p.out_h)),
+          checked_int(std::max(p.padded_w, p.out_w))};
+}
+
 template <int P>
 void launch_columns(const PrepareDeviceParams& p, const Windows& windows, Stream stream) {
-  const ColumnsJob job{reinterpret_cast<const std::uint32_t*>(p.scratch), windows,     checked_int(p.out_w),
-                       checked_int((p.photo.height + kRows - 1) / kRows), p.luminance, p.out};
+  const ColumnsJob job{reinterpret_cast<const std::uint32_t*>(p.scratch), windows,
+                       checked_int((p.photo.height + kRows - 1) / kRows), p.luminance, result_of(p)};
   const auto slices = static_cast<unsigned>(std::clamp(windows.words / 2, 1, kMostSlices));
   launch(columns_kernel<P>,
          {{static_cast<unsigned>(windows.count), blocks_for(p.out_w, kColumns)}, {kColumns, slices}}, stream,
@@ -241,7 +260,7 @@ void prepare_cuda(const PrepareDeviceParams& p, Stream stream) {
   const std::int64_t h = p.photo.height, w = p.photo.width;
   checked_int(w * (p.photo.nv12() ? 1 : p.photo.channels * p.photo.bytes_per_sample));
   checked_int((h + kRows) * 3 * p.out_w);
-  checked_int(p.out_h * p.out_w);
+  checked_int(std::max(p.padded_h, p.out_h) * std::max(p.padded_w, p.out_w));
   const TableAxis horizontal{w, p.out_w}, vertical{h, p.out_h};
   checked_int(horizontal.bytes());
   checked_int(vertical.bytes());
@@ -250,7 +269,7 @@ void prepare_cuda(const PrepareDeviceParams& p, Stream stream) {
     if (h == p.out_h && w == p.out_w) {
       const int row_groups = checked_int((w + 3) / 4), count = checked_int(row_groups * h);
       launch(luminance_kernel<Format>, {blocks_for(count, kThreads), kThreads}, stream, p,
-             yuv_to_rgb(p.photo.coding), row_groups, count);
+             yuv_to_rgb(p.photo.coding), result_of(p), row_groups, count);
       return;
     }
     launch_rows<Format>(p, windows_at(horizontal, p.tables), stream);

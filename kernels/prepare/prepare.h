@@ -10,16 +10,19 @@
 namespace cuhue {
 
 enum class Luminance : std::uint8_t {
-  cie_l,       // L* 0..100 of sRGB, as scikit-image rgb2lab
-  rec709_luma  // 0.2125 R + 0.7154 G + 0.0721 B of gamma-encoded sRGB, 0..1
+  cie_l,        // L* 0..100 of sRGB, as scikit-image rgb2lab
+  rec709_luma,  // 0.2125 R + 0.7154 G + 0.0721 B of gamma-encoded sRGB, 0..1
+  bt601_luma    // 0.299 R + 0.587 G + 0.114 B of gamma-encoded sRGB, 0..1
 };
 
 struct PrepareParams {
   PhotoRef photo;  // [h, w, channels] bytes or 16-bit samples (16 bits are rounded to 8 first), or NV12
   std::int64_t out_h = 0, out_w = 0;
   Luminance luminance = Luminance::cie_l;
-  float* out = nullptr;          // [out_h, out_w] float, dense
+  float* out = nullptr;          // [out_h, out_w] float, dense; padded: [padded_h, padded_w]
   std::byte* scratch = nullptr;  // prepare_scratch_bytes(), aligned to 64
+  // Where out is larger than the resized photo: its last row and column again, below and to the right.
+  std::int64_t padded_h = 0, padded_w = 0;  // 0 = out_h and out_w
 };
 
 // Coefficient tables and the 8-bit image between the two passes.
@@ -42,9 +45,10 @@ struct PrepareDeviceParams {
   PhotoRef photo;  // addresses the device can read; any stride
   std::int64_t out_h = 0, out_w = 0;
   Luminance luminance = Luminance::cie_l;
-  float* out = nullptr;               // [out_h, out_w] float, dense
-  const std::byte* tables = nullptr;  // as filled, in device memory, aligned to 16
-  std::byte* scratch = nullptr;       // prepare_device_scratch_bytes(), device memory, aligned to 64
+  float* out = nullptr;                     // [out_h, out_w] or [padded_h, padded_w] float, dense
+  const std::byte* tables = nullptr;        // as filled, in device memory, aligned to 16
+  std::byte* scratch = nullptr;             // prepare_device_scratch_bytes(), device memory, aligned to 64
+  std::int64_t padded_h = 0, padded_w = 0;  // as in PrepareParams
 };
 // The bits of prepare_cpu.
 void prepare_cuda(const PrepareDeviceParams& p, Stream stream);

@@ -4,6 +4,7 @@
 #include "kernels/color/lab.h"
 #include "kernels/color/linear_table.h"
 #include "kernels/color/yuv.h"
+#include "kernels/color/yuv_planes.h"
 #include "kernels/core/parallel.h"
 #include "kernels/core/simd.h"
 #include "kernels/prepare/prepare.h"
@@ -283,15 +284,17 @@ CUHUE_SIMD_CLONES void finish_row(const VerticalPass& pass, std::int64_t o, std:
       const int plane = pass.planes == 1 ? 0 : k;
       for (std::int64_t i = 0; i < n; ++i) {
         const std::uint8_t byte = bytes[i * pass.planes + plane];
-        value[k][i] = cie ? pass.linear[byte] : static_cast<float>(byte) * static_cast<float>(1.0 / 255.0);
+        value[k][i] = cie ? pass.linear[byte] : unit_of<std::uint8_t>(byte);
       }
     }
     float* to = out + x0;
     if (cie) {
       for (std::int64_t i = 0; i < n; ++i)
         to[i] = lab_lightness(lab_f(luminance_y(value[0][i], value[1][i], value[2][i])));
-    } else {
+    } else if (pass.luminance == Luminance::rec709_luma) {
       for (std::int64_t i = 0; i < n; ++i) to[i] = rec709_luma(value[0][i], value[1][i], value[2][i]);
+    } else {
+      for (std::int64_t i = 0; i < n; ++i) to[i] = bt601_luma(value[0][i], value[1][i], value[2][i]);
     }
   }
 }
@@ -331,9 +334,16 @@ void prepare_cpu(const PrepareParams& p) {
         copy_row(photo, planes, row, image + row * vertical.row_bytes);
     }
   });
+  const std::int64_t row_floats = std::max(p.padded_w, p.out_w);
   parallel_for(p.out_h, 4, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t o = begin; o < end; ++o) finish_row(vertical, o, p.out_w, p.out + o * p.out_w);
+    for (std::int64_t o = begin; o < end; ++o) {
+      float* row = p.out + o * row_floats;
+      finish_row(vertical, o, p.out_w, row);
+      std::fill(row + p.out_w, row + row_floats, row[p.out_w - 1]);
+    }
   });
+  const float* last = p.out + (p.out_h - 1) * row_floats;
+  for (std::int64_t o = p.out_h; o < p.padded_h; ++o) std::copy_n(last, row_floats, p.out + o * row_floats);
 }
 
 }  // namespace cuhue

@@ -93,14 +93,42 @@ TEST_CASE("luminance is that of the resized 8-bit picture") {
     for (int k = 0; k < 3; ++k) planes[k] = resized_plane(photo, k, s.out_w, s.out_h);
     const auto lightness = prepare(photo, s.out_w, s.out_h, Luminance::cie_l);
     const auto luma = prepare(photo, s.out_w, s.out_h, Luminance::rec709_luma);
-    double worst_lightness = 0, worst_luma = 0;
+    const auto luma_601 = prepare(photo, s.out_w, s.out_h, Luminance::bt601_luma);
+    double worst_lightness = 0, worst_luma = 0, worst_601 = 0;
     for (std::size_t i = 0; i < lightness.size(); ++i) {
       worst_lightness = std::max(worst_lightness, std::abs(lightness[i] - exact_lightness(planes, i)));
       const double expected = (0.2125 * planes[0][i] + 0.7154 * planes[1][i] + 0.0721 * planes[2][i]) / 255;
       worst_luma = std::max(worst_luma, std::abs(luma[i] - expected));
+      const double expected_601 = (0.299 * planes[0][i] + 0.587 * planes[1][i] + 0.114 * planes[2][i]) / 255;
+      worst_601 = std::max(worst_601, std::abs(luma_601[i] - expected_601));
     }
     CHECK(worst_lightness < 2e-5);
     CHECK(worst_luma < 1.5e-7);
+    CHECK(worst_601 < 2e-7);  // three roundings near 1
+  }
+}
+
+TEST_CASE("padding repeats the last row and column of what is prepared without it") {
+  for (const Size& s : kSizes) {
+    const Bytes rgb = golden_picture(s.w, s.h);
+    const PhotoRef photo = rgb_ref(rgb, s.w, s.h);
+    const auto expected = prepare(photo, s.out_w, s.out_h, Luminance::bt601_luma);
+    const Scratch scratch(prepare_scratch_bytes(s.h, s.w, s.out_h, s.out_w));
+    for (const std::int64_t right : {0, 1, 31}) {
+      for (const std::int64_t below : {0, 5}) {
+        const std::int64_t w = s.out_w + right, h = s.out_h + below;
+        std::vector<float> out(static_cast<std::size_t>(w * h) + 1, -1.0f);
+        prepare_cpu({photo, s.out_h, s.out_w, Luminance::bt601_luma, out.data(), scratch.data(), h, w});
+        bool same = true;
+        for (std::int64_t y = 0; y < h; ++y)
+          for (std::int64_t x = 0; x < w; ++x)
+            same = same && out[static_cast<std::size_t>(y * w + x)] ==
+                               expected[static_cast<std::size_t>(std::min(y, s.out_h - 1) * s.out_w +
+                                                                 std::min(x, s.out_w - 1))];
+        CHECK(same);
+        CHECK(out.back() == -1.0f);
+      }
+    }
   }
 }
 
@@ -194,7 +222,7 @@ TEST_CASE("an NV12 picture is the RGB picture that its pixels mean") {
     CAPTURE(s.w);
     for (const YuvCoding coding : {YuvCoding::bt601_full, YuvCoding::bt709_limited}) {
       const VideoPicture picture(s.w, s.h, coding);
-      for (const Luminance luminance : {Luminance::cie_l, Luminance::rec709_luma})
+      for (const Luminance luminance : {Luminance::cie_l, Luminance::rec709_luma, Luminance::bt601_luma})
         CHECK(prepare(picture.ref, s.out_w, s.out_h, luminance) ==
               prepare(rgb_ref(picture.rgb, s.w, s.h), s.out_w, s.out_h, luminance));
     }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <optional>
 
 #include "kernels/upsample/upsample.h"
 #include "tests/kernels/device/photo_pictures.h"
@@ -35,11 +36,27 @@ struct Options {
   int factor = 1;
   float scale = 1.0f, chroma = 1.0f;
   ByteRounding rounding = ByteRounding::nearest_even;
+  ColorSpace space = ColorSpace::lab;
+  std::int64_t used_h = 0, used_w = 0;
+};
+
+// Levels for each pixel of a photo in host and device memory, the first one at an odd address.
+struct Gate {
+  Gate(const Size& s, std::int64_t padding) : stride(s.w + padding) {
+    host.resize(static_cast<std::size_t>(1 + stride * (s.h - 1) + s.w));
+    for (std::size_t i = 0; i < host.size(); ++i) host[i] = static_cast<std::uint8_t>(splitmix64(i) % 300);
+    device.emplace(host);
+  }
+  GateRef on_host() const { return {host.data() + 1, static_cast<std::ptrdiff_t>(stride)}; }
+  GateRef on_device() const { return {device->data() + 1, static_cast<std::ptrdiff_t>(stride)}; }
+  std::int64_t stride;
+  Bytes host;
+  std::optional<DeviceArray<std::uint8_t>> device;
 };
 
 // upsample_cpu, then merge_cpu.
 void on_cpu(const PhotoRef& photo, const MutablePhotoRef& out, const Size& s, std::vector<float> ab,
-            const Options& o) {
+            const Options& o, const GateRef& gate = {}) {
   const Dims small{1, 2, s.ab_h, s.ab_w}, large{1, 2, s.ab_h * o.factor, s.ab_w * o.factor};
   std::vector<float> map(static_cast<std::size_t>(large.count()));
   const UpsampleParams params{dense_tensor(ab.data(), small), dense_tensor(map.data(), large), o.factor,
@@ -47,12 +64,14 @@ void on_cpu(const PhotoRef& photo, const MutablePhotoRef& out, const Size& s, st
   if (o.upsampling == AbUpsampling::none) map = ab;
   if (o.upsampling == AbUpsampling::nearest) upsample_nearest_cpu(params);
   if (o.upsampling == AbUpsampling::bilinear) upsample_bilinear_cpu(params);
-  merge_cpu({photo, out, map.data(), large.h, large.w, o.chroma, o.rounding});
+  merge_cpu(
+      {photo, out, map.data(), large.h, large.w, o.chroma, o.rounding, o.space, o.used_h, o.used_w, gate});
 }
 
 void on_device(const PhotoRef& photo, const MutablePhotoRef& out, const Colours& ab, const Options& o,
-               int* not_finite = nullptr) {
-  merge_cuda({photo, out, ab.device.ref(), o.upsampling, o.factor, o.scale, o.chroma, o.rounding, not_finite},
+               int* not_finite = nullptr, const GateRef& gate = {}) {
+  merge_cuda({photo, out, ab.device.ref(), o.upsampling, o.factor, o.scale, o.chroma, o.rounding, not_finite,
+              o.space, o.used_h, o.used_w, gate},
              nullptr);
 }
 
@@ -119,6 +138,52 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("merge: YUV, gates, padded maps and every rounding give the bytes of the CPU") {
+  constexpr Size kSizes[] = {{1, 1, 32, 32}, {3, 5, 2, 3}, {135, 34, 16, 8}};
+  constexpr ByteRounding kRoundings[] = {ByteRounding::nearest_even, ByteRounding::truncate,
+                                         ByteRounding::in_steps};
+  int moved = 0;
+  for (const PhotoFormat& format : kPhotoFormats) {
+    CAPTURE(format.channels);
+    CAPTURE(format.size);
+    CAPTURE(format.nv12);
+    for (const Size& s : kSizes) {
+      CAPTURE(s.w);
+      const Gate gate(s, moved % 4);
+      for (const ColorSpace space : {ColorSpace::lab, ColorSpace::yuv}) {
+        for (const bool gated : {false, true}) {
+          ++moved;
+          CAPTURE(moved);
+          const DevicePhoto photo(format, s.w, s.h, moved % 5 * format.size, moved % 4 * format.size, 43);
+          const Colours ab(s, moved % 2 == 0 ? Element::f32 : Element::f16, 2 + moved % 3, moved % 2,
+                           space == ColorSpace::lab ? 80 : 1);
+          Options options;
+          options.chroma = moved % 5 == 0 ? 1.25f : 1.0f;
+          options.rounding = kRoundings[moved % 3];
+          options.space = space;
+          options.used_h = moved % 4 == 0 ? 0 : (s.ab_h + 1) / 2;
+          options.used_w = moved % 4 == 1 ? 0 : s.ab_w * 2 / 3 + 1;
+          const Result& result = kResults[moved / 2 % 4];
+          MutablePhotoRef out =
+              result_at(nullptr, photo.host(), result.channels, result.bgr, result.alpha, moved % 3);
+          out.stride = (out.stride + format.size - 1) / format.size * format.size;
+          Bytes expected(static_cast<std::size_t>(out.stride * s.h), 0x5A);
+          const Bytes before = expected;
+          out.data = expected.data();
+          on_cpu(photo.host(), out, s, ab.host, options, gated ? gate.on_host() : GateRef{});
+          DeviceArray<std::uint8_t> memory(before.size());
+          for_each_order([&] {
+            memory.write(before);
+            out.data = memory.data();
+            on_device(photo.device(), out, ab, options, nullptr, gated ? gate.on_device() : GateRef{});
+            CHECK(memory.read() == expected);
+          });
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("merge: the network's own upsampling inside gives the bytes of upsampling first") {
   // From a map much smaller than the photo to one so much larger that no block holds all under its pixels.
   constexpr Size kSizes[] = {
@@ -131,7 +196,9 @@ TEST_CASE("merge: the network's own upsampling inside gives the bytes of upsampl
       for (const int factor : {1, 2, 4, 5}) {
         if (upsampling == AbUpsampling::none && factor > 1) continue;
         CAPTURE(factor);
-        const Options options{upsampling, factor, upsampling == AbUpsampling::none ? 1.0f : 110.0f, 0.75f};
+        Options options{upsampling, factor, upsampling == AbUpsampling::none ? 1.0f : 110.0f, 0.75f};
+        if (factor == 2) options.used_h = 2 * s.ab_h - 1;  // of the upsampled map
+        if (factor == 4) options.used_w = 4 * s.ab_w - 3;
         for (const Element element : {Element::f32, Element::f16}) {
           const Colours ab(s, element, 2, 0, upsampling == AbUpsampling::none ? 60 : 0.6);
           MutablePhotoRef out = result_at(nullptr, photo.host(), 3, false, -1, 0);

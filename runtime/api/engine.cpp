@@ -164,7 +164,8 @@ cuhue_device_info gpu_info(const CudaDeviceInfo& gpu, std::size_t index) {
 }  // namespace
 
 LoadedNetwork cuhue_engine::load(const cuhue_weights& weights) const {
-  return {weights.data->network, backend, weights.data->on_device(backend), compile};
+  return {weights.data->network, backend, weights.data->on_device(backend), compile,
+          weights.data->properties};
 }
 
 extern "C" {

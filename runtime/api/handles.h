@@ -24,6 +24,7 @@ struct WeightData : std::enable_shared_from_this<WeightData> {
   std::optional<WeightFile> file;  // empty: formula weights
   std::shared_ptr<const ParamSource> source;
   std::vector<std::pair<std::string, std::string>> metadata;
+  Settings properties;  // settings of the network that the file states
 
   // One packed copy a backend, however many networks and colorizers use it.
   std::shared_ptr<DeviceWeights> on_device(const std::shared_ptr<Backend>& backend);
@@ -47,6 +48,9 @@ struct Log {
 PixelView to_view(const cuhue_pixels& p);
 PixelView to_picture_view(const cuhue_pixels& p);  // refuses video and device memory
 cuhue_pixels to_pixels(const PixelView& v);
+// A picture of the caller's in host memory; Error(Status::usage) names it when it is NULL, empty, or no
+// picture.
+ConstPixelView picture_given(const cuhue_pixels* pixels, const char* what);
 const Network& network_named(const char* name);
 
 }  // namespace cuhue::api

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -11,6 +12,25 @@ using namespace cuhue::api;
 namespace cuhue::api {
 namespace {
 
+// The file's properties that are settings of its network, e.g. "mask_cent".
+Settings settings_in(const WeightFile& file, const Network& network) {
+  Settings settings;
+  for (const Setting& s : network.settings) {
+    const auto found = file.properties().find(std::string(s.name));
+    if (found == file.properties().end()) continue;
+    const std::string& text = found->second;
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || !(value >= s.min && value <= s.max)) {
+      throw Error(Status::weights, file.label() + ": its property " + std::string(s.name) + " is '" + text +
+                                       "', which is no number that " + std::string(network.name) +
+                                       " takes; convert the checkpoint again");
+    }
+    settings[std::string(s.name)] = value;
+  }
+  return settings;
+}
+
 std::shared_ptr<WeightData> from_file(WeightFile file) {
   auto data = std::make_shared<WeightData>();
   data->network = find_network(file.network());
@@ -19,6 +39,7 @@ std::shared_ptr<WeightData> from_file(WeightFile file) {
                                      "', which this version does not know; use a newer cuhue");
   }
   check_weights(schema(*data->network), file);
+  data->properties = settings_in(file, *data->network);
   data->file.emplace(std::move(file));
   data->source = std::make_shared<WeightFileSource>(*data->file);
   const auto& metadata = data->file->metadata();

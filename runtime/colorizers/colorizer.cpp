@@ -25,5 +25,9 @@ void Colorizer::set_hint_picture(std::size_t /*photo*/, const ConstPixelView& /*
 void Colorizer::clear_hints() {
   no_hints();
 }
+std::size_t Colorizer::suggest(std::size_t /*index*/, const ConstPixelView* /*photo*/, PhotoPoint /*at*/,
+                               std::span<Suggestion> /*suggestions*/) {
+  throw Error(Status::usage, "this system suggests no colours; use system 'siggraph17'");
+}
 
 }  // namespace cuhue

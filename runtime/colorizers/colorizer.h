@@ -52,6 +52,11 @@ class Colorizer {
   // Opaque pixels are hints; of the photo's size. Read before it returns.
   virtual void set_hint_picture(std::size_t photo, const ConstPixelView& picture);
   virtual void clear_hints();
+  // Likely colours at a pixel of a photo under the hints of photo `index`, most likely first; returns how
+  // many it wrote. photo: nullptr = that of the latest call of suggest().
+  static constexpr std::size_t kMostSuggestions = 529;
+  virtual std::size_t suggest(std::size_t index, const ConstPixelView* photo, PhotoPoint at,
+                              std::span<Suggestion> suggestions);
 
   virtual std::int64_t weight_bytes() const = 0;
   virtual std::int64_t arena_bytes() const = 0;  // of all programs and scratch held now

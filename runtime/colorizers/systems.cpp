@@ -13,6 +13,8 @@ const System kSystems[] = {
      make_lite},
     {"eccv16", "Zhang et al. 2016, Colorful Image Colorization: vivid colours from 313 bins", "eccv16",
      make_eccv16},
+    {"siggraph17", "Real-Time User-Guided Image Colorization: colours that follow the user's hints",
+     "siggraph17", make_siggraph17},
 };
 
 [[noreturn]] void refuse(std::size_t index, const std::string& what) {

@@ -16,12 +16,15 @@ struct LoadedNetwork {
   std::shared_ptr<Backend> backend;
   std::shared_ptr<DeviceWeights> weights;
   CompileOptions options;
+  Settings properties = {};  // what the weights say of themselves, where it is not the default
 
-  // For inputs of [n, *, h, w]; only the named outputs (empty = all).
+  // For inputs of [n, *, h, w]; only the named outputs (empty = all). `settings` go before the properties.
   std::unique_ptr<Program> compile(std::int64_t n, std::int64_t h, std::int64_t w,
                                    const Settings& settings = {},
                                    std::span<const std::string_view> outputs = {}) const {
-    return backend->compile(build_graph(*network, n, h, w, settings, outputs), weights, options);
+    Settings all = settings;
+    all.insert(properties.begin(), properties.end());
+    return backend->compile(build_graph(*network, n, h, w, all, outputs), weights, options);
   }
 };
 

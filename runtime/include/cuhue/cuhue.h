@@ -398,6 +398,59 @@ CUHUE_API cuhue_status cuhue_colorize(cuhue_colorizer* colorizer, const cuhue_pi
                                       const cuhue_pixels* outputs, size_t count,
                                       const cuhue_colorize_options* options, cuhue_timings* timings,
                                       cuhue_error* error);
+/* What the user puts in beside a photo is given to the colorizer for the calls to come, until it is changed.
+ * `photo` is the photo's place in a call's array, from 0, or CUHUE_ALL_PHOTOS: every one, in place of what
+ * single photos were given. A call with another place than its photos have fails with CUHUE_USAGE, as does
+ * giving a system what it does not take. To try other hints on the same photos quickly, call cuhue_colorize
+ * again with keep_photos. */
+#define CUHUE_ALL_PHOTOS ((size_t)-1)
+
+typedef struct cuhue_point {
+  int64_t x, y; /* a pixel of the photo, from the top left */
+} cuhue_point;
+
+typedef enum cuhue_hint_color { CUHUE_HINT_RGB = 0, CUHUE_HINT_AB } cuhue_hint_color;
+
+/* A colour wanted at a place: a square, or a scribble of squares along the lines between points. */
+typedef struct cuhue_hint {
+  size_t struct_size;
+  int64_t x, y; /* the square's middle, a pixel of the photo; not looked at when there are points */
+  const cuhue_point* points; /* of a scribble; not kept */
+  size_t point_count;        /* 0 = a square at x, y */
+  /* Pixels of a square's side, odd, 1 to 511, among the 256 x 256 that the network sees of a photo; 0 = 7 */
+  int side;
+  cuhue_hint_color color;
+  uint8_t
+      rgb[3]; /* CUHUE_HINT_RGB: sRGB, of which a and b of CIE Lab are taken: the lightness is the photo's */
+  float a, b; /* CUHUE_HINT_AB: each from -110 to 110 */
+} cuhue_hint;
+
+/* System siggraph17. Later hints cover earlier ones; count 0 = no hints. Whether they lie inside of the photo
+ * is known when it is colorized (else CUHUE_USAGE). */
+CUHUE_API cuhue_status cuhue_colorizer_set_hints(cuhue_colorizer* colorizer, size_t photo,
+                                                 const cuhue_hint* hints, size_t count, cuhue_error* error);
+/* The same from a picture of the photo's size with alpha: its opaque pixels are hints. Nothing of it is kept.
+ */
+CUHUE_API cuhue_status cuhue_colorizer_set_hint_picture(cuhue_colorizer* colorizer, size_t photo,
+                                                        const cuhue_pixels* picture, cuhue_error* error);
+CUHUE_API cuhue_status cuhue_colorizer_clear_hints(cuhue_colorizer* colorizer, cuhue_error* error);
+
+/* A colour that the network holds likely. */
+typedef struct cuhue_suggestion {
+  size_t struct_size;
+  float a, b;        /* of CIE Lab: the middle of a field of 10 x 10 */
+  float probability; /* among all fields, flattened as published: softmax of a fifth of the scores */
+} cuhue_suggestion;
+
+/* System siggraph17: likely colours at a pixel of a photo, under the hints that photo `photo` has, most
+ * likely first. picture: the photo in host memory, or NULL: that of the latest cuhue_colorizer_suggest, which
+ * answers at once where the hints have not changed. capacity: of `suggestions`, 1 to 529; count: how many
+ * were written. Takes about as long as colorizing, and memory of its own. */
+CUHUE_API cuhue_status cuhue_colorizer_suggest(cuhue_colorizer* colorizer, size_t photo,
+                                               const cuhue_pixels* picture, int64_t x, int64_t y,
+                                               cuhue_suggestion* suggestions, size_t capacity, size_t* count,
+                                               cuhue_error* error);
+
 CUHUE_API cuhue_status cuhue_colorizer_memory(const cuhue_colorizer* colorizer, cuhue_memory* memory,
                                               cuhue_error* error);
 

@@ -18,7 +18,14 @@ void check_finite(const TensorRef& ab) {
   if (sum != 0.0f) throw Error(Status::weights, kColoursNotFinite);  // NaN differs from everything
 }
 
-void finish(const PhotoJob& job, const PhotoOptions& options, const TensorRef& ab, std::int64_t image) {
+struct Planes {
+  TensorRef luminance, colors;
+};
+
+void finish(const PhotoJob& job, const PhotoEnds& ends, const PhotoOptions& options, const Planes& planes,
+            std::int64_t image) {
+  const TensorRef& ab = planes.colors;
+  const Dims& input = planes.luminance.dims;
   MergeParams m;
   m.photo = job.in;
   m.out = job.out;
@@ -27,6 +34,10 @@ void finish(const PhotoJob& job, const PhotoOptions& options, const TensorRef& a
   m.ab_w = ab.dims.w;
   m.chroma = options.chroma;
   m.rounding = options.rounding;
+  m.space = ends.space;
+  m.used_h = used_output(job.used_h, input.h, ab.dims.h);
+  m.used_w = used_output(job.used_w, input.w, ab.dims.w);
+  m.gate = job.gate;
   merge_cpu(m);
 }
 
@@ -34,14 +45,16 @@ void finish(const PhotoJob& job, const PhotoOptions& options, const TensorRef& a
 
 void PhotoRunner::prepare(const PhotoJob& job, Luminance luminance, const TensorRef& input,
                           std::int64_t image) {
-  const std::size_t needed =
-      prepare_scratch_bytes(job.in.height, job.in.width, input.dims.h, input.dims.w) + kAlignment;
-  if (scratch_.size() < needed) scratch_ = std::vector<std::byte>(needed);
-  const auto address = reinterpret_cast<std::uintptr_t>(scratch_.data());
   PrepareParams p;
   p.photo = job.in;
-  p.out_h = input.dims.h;
-  p.out_w = input.dims.w;
+  p.out_h = job.used_h > 0 ? job.used_h : input.dims.h;
+  p.out_w = job.used_w > 0 ? job.used_w : input.dims.w;
+  p.padded_h = input.dims.h;
+  p.padded_w = input.dims.w;
+  const std::size_t needed =
+      prepare_scratch_bytes(job.in.height, job.in.width, p.out_h, p.out_w) + kAlignment;
+  if (scratch_.size() < needed) scratch_ = std::vector<std::byte>(needed);
+  const auto address = reinterpret_cast<std::uintptr_t>(scratch_.data());
   p.luminance = luminance;
   p.out = input.data + image * input.batch_stride;
   p.scratch = scratch_.data() + (kAlignment - address % kAlignment) % kAlignment;
@@ -51,19 +64,20 @@ void PhotoRunner::prepare(const PhotoJob& job, Luminance luminance, const Tensor
 void PhotoRunner::run(Program& program, const PhotoEnds& ends, std::span<const PhotoJob> jobs,
                       const PhotoOptions& options, const Poll& poll, PhotoTimings& timings) {
   Stopwatch watch;
-  const TensorRef input = program.input(ends.input), ab = program.output(ends.output);
+  const Planes planes{program.input(ends.input), program.output(ends.output)};
   if (!options.prepared || !planes_.may_be_of(ends, jobs)) {
     planes_.forget();
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-      prepare(jobs[i], ends.luminance, input, static_cast<std::int64_t>(i));
+      prepare(jobs[i], ends.luminance, planes.luminance, static_cast<std::int64_t>(i));
     }
     planes_.set(ends, jobs);
   }
   timings.prepare = watch.lap();
   program.run(poll);
-  check_finite(ab);
+  check_finite(planes.colors);
   timings.network = watch.lap();
-  for (std::size_t i = 0; i < jobs.size(); ++i) finish(jobs[i], options, ab, static_cast<std::int64_t>(i));
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    finish(jobs[i], ends, options, planes, static_cast<std::int64_t>(i));
   timings.finish = watch.lap();
 }
 

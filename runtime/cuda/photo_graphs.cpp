@@ -78,7 +78,12 @@ void copy_rows(void* to, std::ptrdiff_t to_stride, const void* from, std::ptrdif
 }
 
 bool through_pinned(const PhotoJob& job) {
-  return !job.in_on_device || !job.out_on_device;
+  return !job.in_on_device || !job.out_on_device || job.gate.data != nullptr;
+}
+
+// Of one in pinned memory; nothing without a gate.
+std::int64_t gate_bytes(const PhotoJob& packed) {
+  return aligned(packed.gate.stride * packed.in.height, kAlignment);
 }
 
 // The result may take the photo's place.
@@ -96,10 +101,18 @@ void ask(const Poll& poll, double fraction) {
   if (poll && poll(fraction)) throw Error(Status::cancelled, "cancelled");
 }
 
+// What a photo is resized to.
+struct PhotoGraphs::Extent {
+  Extent(const PhotoJob& job, const Dims& input)
+      : h(job.used_h > 0 ? job.used_h : input.h), w(job.used_w > 0 ? job.used_w : input.w) {}
+  std::int64_t h, w;
+  friend bool operator==(const Extent&, const Extent&) = default;
+};
+
 // Coefficients of the preparation for one size of photo.
 struct PhotoGraphs::Tables {
   std::int64_t h = 0, w = 0;
-  Dims input;
+  Extent plane;
   Memory memory;
 };
 
@@ -108,6 +121,9 @@ struct PhotoGraphs::Image {
   MutablePhotoRef out;
   std::byte *pinned_in = nullptr, *pinned_out = nullptr;  // nullptr = the photo is on the device
   std::int64_t in_offset = 0, out_offset = 0;             // of the two in pinned memory
+  GateRef gate;                                           // as kernels see it
+  std::byte* pinned_gate = nullptr;                       // nullptr = none
+  std::int64_t gate_offset = 0;
   std::shared_ptr<const Tables> tables;
 };
 
@@ -115,7 +131,7 @@ struct PhotoGraphs::Graph {
   Kind kind;
   std::vector<Image> images;
   std::byte* scratch = nullptr;
-  std::int64_t in_bytes = 0;  // photos in pinned memory, from its start
+  std::int64_t in_bytes = 0;  // photos and gates in pinned memory, from its start
   Memory map;                 // of an output that only exists as planes: channels last
   std::unique_ptr<Recording> recording;
 };
@@ -144,6 +160,7 @@ void PhotoGraphs::describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs
   asked_.input = network_.input(ends.input);
   asked_.output = network_.output(ends.output);
   asked_.luminance = ends.luminance;
+  asked_.space = ends.space;
   asked_.chroma = options.chroma;
   asked_.rounding = options.rounding;
   asked_.prepared = options.prepared && network_.keeps_inputs() && planes_.may_be_of(ends, jobs);
@@ -159,6 +176,8 @@ void PhotoGraphs::describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs
   for (PhotoJob& job : asked_.jobs) {
     if (!job.in_on_device) job.in = packed_rows(job.in);
     if (!job.out_on_device) job.out = packed_rows(job.out);
+    const bool gated = job.gate.data != nullptr;
+    job.gate = {nullptr, gated ? static_cast<std::ptrdiff_t>(aligned(job.in.width, kRowAlignment)) : 0};
   }
 }
 
@@ -170,24 +189,22 @@ PhotoGraphs::Graph* PhotoGraphs::find() {
   return graphs_.front().get();
 }
 
-std::shared_ptr<const PhotoGraphs::Tables> PhotoGraphs::tables_for(const PhotoRef& photo, const Dims& input) {
+std::shared_ptr<const PhotoGraphs::Tables> PhotoGraphs::tables_for(const PhotoRef& photo,
+                                                                   const Extent& plane) {
   for (const auto& graph : graphs_) {
     for (const Image& image : graph->images) {
       const auto& t = image.tables;
-      if (t && t->h == photo.height && t->w == photo.width && t->input == input) return t;
+      if (t && t->h == photo.height && t->w == photo.width && t->plane == plane) return t;
     }
   }
   const auto bytes =
-      static_cast<std::int64_t>(prepare_table_bytes(photo.height, photo.width, input.h, input.w));
+      static_cast<std::int64_t>(prepare_table_bytes(photo.height, photo.width, plane.h, plane.w));
   if (bytes == 0) return nullptr;
   const std::shared_ptr<Device>& device = network_.shared_device();
-  auto tables = std::make_shared<Tables>();
-  tables->h = photo.height;
-  tables->w = photo.width;
-  tables->input = input;
-  tables->memory = Memory(device, bytes, "tables of a photo's size");
+  auto tables = std::make_shared<Tables>(
+      Tables{photo.height, photo.width, plane, Memory(device, bytes, "tables of a photo's size")});
   const PinnedMemory filled(device, bytes, "tables of a photo's size");
-  fill_prepare_tables(photo.height, photo.width, input.h, input.w, filled.data());
+  fill_prepare_tables(photo.height, photo.width, plane.h, plane.w, filled.data());
   device->copy(tables->memory.data(), filled.data(), bytes, network_.own_stream());
   device->synchronize(network_.own_stream());
   return tables;
@@ -218,8 +235,11 @@ std::unique_ptr<PhotoGraphs::Graph> PhotoGraphs::make() {
     Image& image = graph->images.emplace_back();
     image.in_offset = photos;
     if (!job.in_on_device) photos += packed_bytes(job.in);
+    image.gate_offset = photos;
+    photos += gate_bytes(job);
+    const Extent plane(job, input);
     scratch = std::max(scratch, static_cast<std::int64_t>(prepare_device_scratch_bytes(
-                                    job.in.height, job.in.width, input.h, input.w)));
+                                    job.in.height, job.in.width, plane.h, plane.w)));
   }
   graph->in_bytes = photos;
   for (std::size_t i = 0; i < graph->images.size(); ++i) {
@@ -241,8 +261,13 @@ std::unique_ptr<PhotoGraphs::Graph> PhotoGraphs::make() {
     image.out = job.out_on_device ? job.out : based(job.out, base + image.out_offset);
     if (!job.in_on_device) image.pinned_in = pinned_.data() + image.in_offset;
     if (!job.out_on_device) image.pinned_out = pinned_.data() + image.out_offset;
+    if (job.gate.stride > 0) {
+      image.gate = {reinterpret_cast<const std::uint8_t*>(base + image.gate_offset), job.gate.stride};
+      image.pinned_gate = pinned_.data() + image.gate_offset;
+    }
   }
-  for (Image& image : graph->images) image.tables = tables_for(image.in, input);
+  for (std::size_t i = 0; i < graph->images.size(); ++i)
+    graph->images[i].tables = tables_for(graph->images[i].in, Extent(asked_.jobs[i], input));
   if (!network_.lowered().maps[asked_.output]) {
     const Dims out = network_.lowered().outputs[asked_.output].dims;
     graph->map =
@@ -275,11 +300,18 @@ void PhotoGraphs::merge(const Graph& graph, Stream stream) const {
   m.ab.dims.n = 1;
   m.chroma = graph.kind.chroma;
   m.rounding = graph.kind.rounding;
+  m.space = graph.kind.space;
   m.not_finite = reinterpret_cast<int*>(not_finite_.data());
   const std::int64_t image_bytes = m.ab.pixels() * m.ab.pitch * element_bytes(m.ab.element);
-  for (const Image& image : graph.images) {
-    m.photo = image.in;
-    m.out = image.out;
+  const Dims in = network_.lowered().inputs[graph.kind.input].dims;
+  const Dims out = network_.lowered().outputs[graph.kind.output].dims;
+  for (std::size_t i = 0; i < graph.images.size(); ++i) {
+    const PhotoJob& job = graph.kind.jobs[i];
+    m.photo = graph.images[i].in;
+    m.out = graph.images[i].out;
+    m.gate = graph.images[i].gate;
+    m.used_h = used_output(job.used_h, in.h, out.h);
+    m.used_w = used_output(job.used_w, in.w, out.w);
     merge_cuda(m, stream);
     m.ab.data = static_cast<std::byte*>(m.ab.data) + image_bytes;
   }
@@ -306,13 +338,17 @@ void PhotoGraphs::enqueue(const Graph& graph, Stream stream) const {
 
 void PhotoGraphs::prepare(const Graph& graph, const Port& input, Stream stream) const {
   PrepareDeviceParams p;
-  p.out_h = input.dims.h;
-  p.out_w = input.dims.w;
+  p.padded_h = input.dims.h;
+  p.padded_w = input.dims.w;
   p.luminance = graph.kind.luminance;
   p.out = network_.planes(input);
   p.scratch = graph.scratch;
-  for (const Image& image : graph.images) {
+  for (std::size_t i = 0; i < graph.images.size(); ++i) {
+    const Image& image = graph.images[i];
+    const Extent plane(graph.kind.jobs[i], input.dims);
     p.photo = image.in;
+    p.out_h = plane.h;
+    p.out_w = plane.w;
     p.tables = image.tables ? image.tables->memory.data() : nullptr;
     prepare_cuda(p, stream);
     p.out += input.dims.h * input.dims.w;
@@ -326,6 +362,21 @@ void PhotoGraphs::check_finite() {
   if (found == 0) return;
   std::memset(not_finite_.data(), 0, sizeof found);
   throw Error(Status::weights, kColoursNotFinite);
+}
+
+// A photo and its gate to pinned memory.
+void PhotoGraphs::copy_in(const PhotoJob& job, const Graph& graph, std::size_t index) {
+  const Image& image = graph.images[index];
+  if (image.pinned_gate != nullptr)
+    copy_rows(image.pinned_gate, image.gate.stride, job.gate.data, job.gate.stride, job.in.width,
+              job.in.height);
+  if (job.in_on_device) return;
+  const PhotoRef &from = job.in, &to = graph.kind.jobs[index].in;
+  std::byte* rows = image.pinned_in;
+  copy_rows(rows, to.stride, from.data, from.stride, row_bytes(from), from.height);
+  if (!from.nv12()) return;
+  copy_rows(rows + to.stride * to.height, to.chroma_stride, from.chroma, from.chroma_stride,
+            chroma_row_bytes(from), chroma_rows(from));
 }
 
 void PhotoGraphs::run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
@@ -347,15 +398,7 @@ void PhotoGraphs::run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, con
     fresh = make();
     graph = fresh.get();
   }
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    if (jobs[i].in_on_device) continue;
-    const PhotoRef &from = jobs[i].in, to = based(graph->kind.jobs[i].in, graph->images[i].pinned_in);
-    auto* rows = graph->images[i].pinned_in;
-    copy_rows(rows, to.stride, from.data, from.stride, row_bytes(from), from.height);
-    if (!from.nv12()) continue;
-    copy_rows(rows + to.stride * to.height, to.chroma_stride, from.chroma, from.chroma_stride,
-              chroma_row_bytes(from), chroma_rows(from));
-  }
+  for (std::size_t i = 0; i < jobs.size(); ++i) copy_in(jobs[i], *graph, i);
   timings.prepare = watch.lap();
 
   const Stream stream = options.stream != nullptr ? options.stream : network_.own_stream();

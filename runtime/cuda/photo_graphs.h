@@ -35,16 +35,18 @@ class PhotoGraphs {
 
  private:
   // Everything a graph depends on. Addresses of photos that pass through pinned memory are offsets from
-  // their start, their strides are those in there.
+  // their start, their strides are those in there. A gate is only its stride there.
   struct Kind {
     std::size_t input = 0, output = 0;
     Luminance luminance = Luminance::cie_l;
+    ColorSpace space = ColorSpace::lab;
     float chroma = 1.0f;
     ByteRounding rounding = ByteRounding::nearest_even;
     bool prepared = false;  // the luminance planes are in the arena
     std::vector<PhotoJob> jobs;
     friend bool operator==(const Kind&, const Kind&) = default;
   };
+  struct Extent;
   struct Tables;
   struct Image;
   struct Graph;
@@ -52,12 +54,13 @@ class PhotoGraphs {
   void describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options);
   Graph* find();
   std::unique_ptr<Graph> make();
-  std::shared_ptr<const Tables> tables_for(const PhotoRef& photo, const Dims& input);
+  std::shared_ptr<const Tables> tables_for(const PhotoRef& photo, const Extent& plane);
   void reserve(std::int64_t device_bytes, std::int64_t pinned_bytes);
   void keep(std::unique_ptr<Graph> graph);
   void enqueue(const Graph& graph, Stream stream) const;
   void prepare(const Graph& graph, const Port& input, Stream stream) const;
   void merge(const Graph& graph, Stream stream) const;
+  static void copy_in(const PhotoJob& job, const Graph& graph, std::size_t index);
   void check_finite();
 
   BoundNetwork& network_;

@@ -45,6 +45,7 @@ class DeviceWeights {
 struct PhotoEnds {
   std::string_view input, output;
   Luminance luminance = Luminance::cie_l;
+  ColorSpace space = ColorSpace::lab;  // of `output`
   friend bool operator==(const PhotoEnds&, const PhotoEnds&) = default;
 };
 
@@ -53,8 +54,17 @@ struct PhotoJob {
   MutablePhotoRef out;  // size and sample size of in; may be in itself
   // Addresses are the program's device's: nothing is copied. Never on the CPU.
   bool in_on_device = false, out_on_device = false;
+  // How much of the planes of `input`, from their top left, the photo is resized to; the rest repeats its
+  // last row and column. 0 = all.
+  std::int64_t used_h = 0, used_w = 0;
+  GateRef gate = {};  // of the photo's size, in host memory
   friend bool operator==(const PhotoJob&, const PhotoJob&) = default;
 };
+
+// The extent of an output that belongs to the `used` part of an input's. 0 = all.
+constexpr std::int64_t used_output(std::int64_t used, std::int64_t input, std::int64_t output) {
+  return (used * output + input - 1) / input;
+}
 
 struct PhotoOptions {
   float chroma = 1.0f;
@@ -63,7 +73,8 @@ struct PhotoOptions {
   // (another size, other work in between) they are made again.
   bool prepared = false;
   // CUDA: the caller's stream, ordered with what he put on it before; with all photos on the device
-  // run_photos returns before the work is done. nullptr: a stream of the program's own, done on return.
+  // run_photos returns before the work is done. nullptr: a stream of the program's own, done on return. With
+  // a gate too.
   Stream stream = nullptr;
 };
 

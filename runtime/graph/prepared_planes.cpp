@@ -6,12 +6,16 @@ namespace cuhue {
 namespace {
 
 // What a plane depends on beside the pixels' values. Rows may lie elsewhere the next time.
-PhotoRef shape_of(PhotoRef photo) {
-  photo.data = nullptr;
-  photo.stride = 0;
-  if (photo.nv12()) photo.chroma = reinterpret_cast<decltype(photo.chroma)>(1);
-  photo.chroma_stride = 0;
-  return photo;
+PhotoJob shape_of(const PhotoJob& job) {
+  PhotoJob shape;
+  shape.in = job.in;
+  shape.in.data = nullptr;
+  shape.in.stride = 0;
+  if (job.in.nv12()) shape.in.chroma = reinterpret_cast<decltype(job.in.chroma)>(1);
+  shape.in.chroma_stride = 0;
+  shape.used_h = job.used_h;
+  shape.used_w = job.used_w;
+  return shape;
 }
 
 PhotoEnds without_names(PhotoEnds ends) {
@@ -23,14 +27,14 @@ PhotoEnds without_names(PhotoEnds ends) {
 
 bool PreparedPlanes::may_be_of(const PhotoEnds& ends, std::span<const PhotoJob> jobs) const {
   return !jobs.empty() && input_ == ends.input && ends_ == without_names(ends) &&
-         std::ranges::equal(jobs, photos_, {}, [](const PhotoJob& job) { return shape_of(job.in); });
+         std::ranges::equal(jobs, photos_, {}, shape_of);
 }
 
 void PreparedPlanes::set(const PhotoEnds& ends, std::span<const PhotoJob> jobs) {
   input_ = ends.input;
   ends_ = without_names(ends);
   photos_.clear();
-  for (const PhotoJob& job : jobs) photos_.push_back(shape_of(job.in));
+  for (const PhotoJob& job : jobs) photos_.push_back(shape_of(job));
 }
 
 }  // namespace cuhue

@@ -20,7 +20,7 @@ class PreparedPlanes {
  private:
   std::string input_;
   PhotoEnds ends_;                // but for its names
-  std::vector<PhotoRef> photos_;  // without addresses; empty = the planes are nobody's
+  std::vector<PhotoJob> photos_;  // without results and addresses; empty = the planes are nobody's
 };
 
 }  // namespace cuhue

@@ -1,6 +1,8 @@
 #include "converter/convert.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <deque>
@@ -69,6 +71,12 @@ std::string licence_of(const std::string& sha256, std::uint64_t bytes) {
   return {};
 }
 
+// The shortest text that is read back as the same number.
+std::string number_text(double value) {
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
 }  // namespace
 
 ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::filesystem::path& out,
@@ -80,6 +88,8 @@ ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::fil
   const Checkpoint checkpoint = read_checkpoint(in);
   const SchemaMatch match = recognise(checkpoint, options.network, options.allow_extra);
 
+  check_settings(*match.network, options.settings);
+
   ConvertReport report;
   report.network = match.network->name;
   report.network_version = match.network->version;
@@ -87,6 +97,8 @@ ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::fil
   report.source_bytes = checkpoint.file.size();
   report.left_out = match.extras;
   report.unwrapped = checkpoint.unwrapped;
+  report.properties = options.extra;
+  for (const auto& [name, value] : options.settings) report.properties[name] = number_text(value);
 
   std::vector<TensorToWrite> tensors;
   std::deque<std::vector<float>> widened;
@@ -116,7 +128,7 @@ ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::fil
   info.source_name = in.filename().string();
   info.licence = report.licence;
   info.converter_version = "cuhue " CUHUE_VERSION_TEXT;
-  info.extra = options.extra;
+  info.extra = report.properties;
   write_weight_file(out, info, tensors, options.overwrite);
   return report;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -15,10 +16,12 @@
 namespace cuhue {
 
 struct ConvertOptions {
-  std::string network;                       // empty = recognised by its tensors
-  bool allow_extra = false;                  // tensors outside of the network are left out instead of refused
-  Overwrite overwrite = Overwrite::no;       // of the output
-  std::map<std::string, std::string> extra;  // properties of the weights, written into the file
+  std::string network = {};             // empty = recognised by its tensors
+  bool allow_extra = false;             // tensors outside of the network are left out instead of refused
+  Overwrite overwrite = Overwrite::no;  // of the output
+  std::map<std::string, std::string> extra = {};  // properties of the weights, written into the file
+  // Settings of the network that belong to these weights, e.g. mask_cent: properties too, checked.
+  std::map<std::string, double, std::less<>> settings = {};
 };
 
 struct ConvertReport {
@@ -33,13 +36,14 @@ struct ConvertReport {
   std::int64_t widened = 0;            // tensors that were not float32 and are now
   std::vector<std::string> left_out;   // extras that allow_extra dropped
   std::vector<std::string> unwrapped;  // wrapper dictionaries around the state dict, outermost first
+  std::map<std::string, std::string> properties;  // written into the file
 };
 
 // Reads, recognises, checks and writes. Every parameter must be there with its shape, a float type and finite
 // values; float16, bfloat16 and float64 become float32. Counters the network never reads
 // (num_batches_tracked) are optional and kept. Tensors are streamed from the mapped checkpoint: memory holds
 // only those converted. Error: Status::weights (names the tensor or the place in the file), usage (unknown
-// network, or in and out are the same file), output. Nothing is left behind by a failure.
+// network or setting, or in and out are the same file), output. Nothing is left behind by a failure.
 ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::filesystem::path& out,
                                  const ConvertOptions& options = {});
 

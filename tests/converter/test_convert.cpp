@@ -1,4 +1,5 @@
 // From a checkpoint to a weight file: recognised, checked, written.
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdlib>
@@ -17,18 +18,22 @@
 namespace cuhue::testing {
 namespace {
 
-std::vector<SavedTensor> lite_tensors() {
-  const Network& lite = network_or_throw("lite");
-  const FormulaSource source(lite);
+std::vector<SavedTensor> tensors_of(const char* name) {
+  const Network& network = network_or_throw(name);
+  const FormulaSource source(network);
   std::vector<SavedTensor> tensors;
   std::vector<float> scratch;
-  for (const Param& p : schema(lite)) {
+  for (const Param& p : schema(network)) {
     if (p.role == ParamRole::ignored)
       tensors.push_back({p.name, DType::i64, p.shape, std::string(8, '\0')});
     else
       tensors.push_back(saved(p.name, p.shape, source.fetch(p, scratch)));
   }
   return tensors;
+}
+
+std::vector<SavedTensor> lite_tensors() {
+  return tensors_of("lite");
 }
 
 SavedTensor& named(std::vector<SavedTensor>& tensors, std::string_view name) {
@@ -71,6 +76,49 @@ TEST_CASE("checkpoints of lite convert from every container, bit for bit") {
       CHECK(view->shape == t.shape);
       CHECK(std::string(reinterpret_cast<const char*>(view->data.data()), view->data.size()) == t.data);
     }
+  }
+}
+
+TEST_CASE("siggraph17 is recognised in both containers of PyTorch, with its counters or without") {
+  const TemporaryFolder folder;
+  std::vector<SavedTensor> tensors = tensors_of("siggraph17");
+  CHECK(tensors.size() == 107);
+  // The order of the published file: shortcuts behind the decoder.
+  std::stable_partition(tensors.begin(), tensors.end(),
+                        [](const SavedTensor& t) { return t.name.find("short") == std::string::npos; });
+  const Converted legacy = convert(folder, torch_legacy(tensors));
+  CHECK(legacy.report.network == "siggraph17");
+  CHECK(legacy.report.tensors == 107);
+  CHECK(legacy.file.properties().empty());
+  for (const SavedTensor& t : tensors) {
+    const TensorView* view = legacy.file.find(t.name);
+    REQUIRE(view != nullptr);
+    CHECK(std::string(reinterpret_cast<const char*>(view->data.data()), view->data.size()) == t.data);
+  }
+  std::erase_if(tensors, [](const SavedTensor& t) { return t.dtype == DType::i64; });
+  const Converted zip = convert(folder, torch_zip(tensors));
+  CHECK(zip.report.network == "siggraph17");
+  CHECK(zip.report.tensors == 98);
+  std::erase_if(tensors, [](const SavedTensor& t) { return t.name == "model9up.0.bias"; });
+  write_file(folder / "in.pth", torch_zip(tensors));
+  const Outcome o = outcome_of([&] { convert_checkpoint(folder / "in.pth", folder / "none.cuhue"); });
+  CHECK(o.status == Status::weights);
+  CHECK(o.message.find("closest is siggraph17") != std::string::npos);
+  CHECK(o.message.find("tensor 'model9up.0.bias' [128] is missing") != std::string::npos);
+}
+
+TEST_CASE("settings that belong to the weights are kept as properties, and checked") {
+  const TemporaryFolder folder;
+  const std::string contents = torch_zip(tensors_of("siggraph17"));
+  const Converted c =
+      convert(folder, contents, {.extra = {{"from", "a test"}}, .settings = {{"mask_cent", 0.1}}});
+  using Properties = std::map<std::string, std::string>;
+  CHECK(c.file.properties() == Properties{{"from", "a test"}, {"mask_cent", "0.1"}});
+  CHECK(c.report.properties == c.file.properties());
+  for (const auto& [name, value] : {std::pair("mask_cent", 1.5), std::pair("norm_cent", 0.5)}) {
+    const Outcome o = outcome_of([&] { convert(folder, contents, {.settings = {{name, value}}}); });
+    CHECK(o.status == Status::usage);
+    CHECK(o.message.find(name) != std::string::npos);
   }
 }
 

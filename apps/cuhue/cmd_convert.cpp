@@ -22,6 +22,7 @@ nlohmann::ordered_json as_json(const ConvertReport& r, const ConvertOptions& opt
           {"tensors", r.tensors},
           {"values", r.values},
           {"widened", r.widened},
+          {"properties", r.properties},
           {"left_out", r.left_out},
           {"unwrapped", r.unwrapped}};
 }
@@ -34,7 +35,8 @@ int run_command(const ConvertOptions& options) {
                          {.network = options.network,
                           .allow_extra = options.allow_extra,
                           .overwrite = options.force ? Overwrite::yes : Overwrite::no,
-                          .extra = {}});
+                          .extra = {},
+                          .settings = {options.settings.begin(), options.settings.end()}});
   for (const std::string& name : report.left_out) print_warning("left out: " + name);
   print_note(options.output + ": " + report.network + ", " + std::to_string(report.tensors) +
              " tensors, from " + report.format);

@@ -146,7 +146,7 @@ CLI::App* add_run(CLI::App& top, RunOptions& o, RawText& raw) {
   return app;
 }
 
-CLI::App* add_convert(CLI::App& top, ConvertOptions& o) {
+CLI::App* add_convert(CLI::App& top, ConvertOptions& o, RawText& raw) {
   CLI::App* app = top.add_subcommand("convert", "Turn a foreign checkpoint into a cuhue weight file");
   app->add_option("checkpoint", o.checkpoint, "PyTorch .pth or .pth.tar, Detectron2 .pkl")
       ->type_name("CHECKPOINT")
@@ -154,6 +154,9 @@ CLI::App* add_convert(CLI::App& top, ConvertOptions& o) {
   app->add_option("-o,--out", o.output, "Weight file to write")->type_name("FILE")->required();
   app->add_option("-n,--network", o.network, "The network it is for; default: recognised by its tensors")
       ->type_name("NETWORK");
+  app->add_option("--set", raw.settings,
+                  "A setting of the network that belongs to these weights, kept in FILE")
+      ->type_name("KEY=VALUE");
   app->add_flag("--allow-extra", o.allow_extra, "Leave out tensors that the network does not have");
   app->add_flag("--force", o.force, "Replace an existing FILE");
   add_common(*app, o);
@@ -274,6 +277,10 @@ void finish(RunOptions& o, RawText raw) {
   }
 }
 
+void finish(ConvertOptions& o, const RawText& raw) {
+  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text));
+}
+
 void finish(InfoOptions& o, const RawText& raw) {
   finish_device(o, raw);
   if (!raw.size.empty()) o.size = parse_size(raw.size);
@@ -363,7 +370,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   RawText raw;
   const CLI::App* colorize_app = add_colorize(top, colorize, raw);
   const CLI::App* run_app = add_run(top, run, raw);
-  const CLI::App* convert_app = add_convert(top, convert);
+  const CLI::App* convert_app = add_convert(top, convert, raw);
   const CLI::App* info_app = add_info(top, info, raw);
   const CLI::App* verify_app = add_verify(top, verify);
   const CLI::App* models_app = add_models(top, models);
@@ -389,7 +396,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   }
   if (*colorize_app) return finish(colorize, raw), Command(std::move(colorize));
   if (*run_app) return finish(run, raw), Command(std::move(run));
-  if (*convert_app) return convert;
+  if (*convert_app) return finish(convert, raw), Command(std::move(convert));
   if (*info_app) return finish(info, raw), Command(std::move(info));
   if (*verify_app) return verify;
   if (*models_app) return models;

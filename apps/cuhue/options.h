@@ -56,6 +56,7 @@ struct RunOptions : CommonOptions, DeviceOptions {
 
 struct ConvertOptions : CommonOptions {
   std::string checkpoint, output, network;
+  std::vector<Setting> settings;
   bool allow_extra = false, force = false;
 };
 

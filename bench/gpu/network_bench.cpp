@@ -45,7 +45,7 @@ struct Loaded {
            R"(", "batch": )" + std::to_string(batch) + R"(, "side": )" + std::to_string(side);
   }
   std::unique_ptr<Program> compile(std::int64_t batch, std::int64_t side) const {
-    const std::string_view outputs[] = {"ab"};
+    const std::string_view outputs[] = {network->outputs.back().name};
     return backend->compile(build_graph(*network, batch, side, side, {}, outputs), weights, {});
   }
 };
@@ -87,7 +87,7 @@ void bench_photo(const Loaded& loaded) {
   job.in.width = job.out.width = kPhotoWidth;
   job.in.height = job.out.height = kPhotoHeight;
   job.in.stride = job.out.stride = static_cast<std::ptrdiff_t>(kPhotoWidth * 3);
-  const PhotoEnds ends{loaded.network->inputs[0].name, "ab",
+  const PhotoEnds ends{loaded.network->inputs[0].name, loaded.network->outputs.back().name,
                        loaded.network->name == "lite" ? Luminance::rec709_luma : Luminance::cie_l};
   PhotoTimings timings;
   for (int warm_up = 0; warm_up < 50; ++warm_up) program->run_photos(ends, {&job, 1}, {}, {}, timings);

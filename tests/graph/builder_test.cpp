@@ -180,6 +180,32 @@ TEST_CASE("macs count the direct form") {
   CHECK(macs(g, g.nodes[3]) == 2 * 3 * 5);
 }
 
+TEST_CASE("output padding makes a transposed convolution larger at the far side, below its stride") {
+  Builder b;
+  const ValueId x = b.input("x", {1, 2, 7, 5});
+  const ValueId up = b.conv_transpose(x, "up", {.out = 3, .stride = 2, .pad = 1, .output_pad = 1});
+  CHECK(b.dims(up) == Dims{1, 3, 14, 10});
+  const auto refused = [&](auto&& layer) { return error_of(layer).status() == Status::usage; };
+  CHECK(refused([&] { b.conv_transpose(x, "a", {.out = 3, .stride = 2, .output_pad = 2}); }));
+  CHECK(refused([&] { b.conv_transpose(x, "b", {.out = 3, .stride = 2, .output_pad = -1}); }));
+  CHECK(refused([&] { b.conv(x, "c", {.out = 3, .stride = 2, .output_pad = 1}); }));
+}
+
+TEST_CASE("a batch norm per image has the parameters of a batch norm, and may be called twice") {
+  Builder b;
+  const ValueId x = b.input("x", {2, 3, 8, 8});
+  const ValueId y = b.batch_norm_per_image(x, "bn"), z = b.batch_norm_per_image(y, "bn");
+  CHECK(name_of(b.graph(), y) == "bn");
+  CHECK(name_of(b.graph(), z) == "bn_2");
+  CHECK(name_of(b.graph(), b.instance_norm(x)) == "x.instance_norm");
+  b.unused("left.over", {4, 2});
+  using Names = std::vector<std::string>;
+  CHECK(param_names(b.graph()) == Names{"bn.weight", "bn.bias", "bn.running_mean", "bn.running_var",
+                                        "bn.num_batches_tracked", "left.over"});
+  CHECK(b.graph().params.back().role == ParamRole::ignored);
+  CHECK(error_of([&] { b.instance_norm(x, -1.0f); }).status() == Status::usage);
+}
+
 TEST_CASE("op names follow the order of the variant") {
   CHECK(op_name(Convolution{}) == "convolution");
   CHECK(op_name(MatMul{}) == "matmul");
@@ -192,6 +218,7 @@ TEST_CASE("op names follow the order of the variant") {
   CHECK(op_name(Upsample{}) == "upsample");
   CHECK(op_name(Softmax{}) == "softmax");
   CHECK(op_name(AnnealedMean{}) == "annealed_mean");
+  CHECK(op_name(InstanceNorm{}) == "instance_norm");
   Convolution up;
   up.transposed = true;
   CHECK(op_name(up) == "transposed_convolution");

@@ -202,6 +202,20 @@ TEST_CASE("fuse_epilogues: a matrix product takes them too") {
   CHECK(std::get<MatMul>(g.nodes[0].op).epilogue.size() == 1);
 }
 
+TEST_CASE("fuse_epilogues: an instance norm takes them too; it is never folded") {
+  Builder b;
+  const ValueId x = b.input("x", {2, 3, 4, 4});
+  const ValueId c = b.conv(x, "conv", {.out = 3, .pad = 1});
+  b.output("y", b.add(b.relu(b.batch_norm_per_image(c, "bn")), x));
+  Graph g = b.take();
+  optimize(g);
+  REQUIRE(op_names(g) == Names{"convolution", "instance_norm"});
+  const auto& steps = std::get<InstanceNorm>(g.nodes[1].op).epilogue;
+  REQUIRE(steps.size() == 2);
+  CHECK(std::holds_alternative<Activation>(steps[0]));
+  CHECK(std::get<Residual>(steps[1]).value == g.inputs[0].value);
+}
+
 TEST_CASE("fuse_epilogues: a residual that is there already is added, on either side of the add") {
   for (const bool first : {false, true}) {
     Graph g = conv_then(

@@ -22,9 +22,10 @@ using cuda::LoweringOptions;
 constexpr Precision kPrecisions[] = {Precision::fp32, Precision::tf32, Precision::fp16};
 const char* const kPrecisionNames[] = {"fp32", "tf32", "fp16"};
 
-Graph photo_graph(const char* name, std::int64_t size = 256) {
-  const std::string_view ab[] = {"ab"};
-  Graph g = build_graph(network_or_throw(name), 1, size, size, {}, ab);
+Graph photo_graph(const char* name, std::int64_t size = 256, const Settings& settings = {}) {
+  const Network& network = network_or_throw(name);
+  const std::string_view picture[] = {network.outputs.back().name};
+  Graph g = build_graph(network, 1, size, size, settings, picture);
   optimize(g);
   return g;
 }
@@ -73,7 +74,7 @@ std::string error_of(const std::function<void()>& body) {
 
 }  // namespace
 
-TEST_CASE("every network, whole: nothing is packed, copied or padded; each weight in one order and element") {
+TEST_CASE("every network, whole: only colour inputs and outputs move; each weight in one order and element") {
   for (const Network& network : networks()) {
     for (const Precision precision : kPrecisions) {
       for (const bool use_library : {false, true}) {
@@ -84,7 +85,9 @@ TEST_CASE("every network, whole: nothing is packed, copied or padded; each weigh
         Graph g = build_graph(network, 1, network.default_size, network.default_size);
         optimize(g);
         const Lowered whole = cuda::lower(g, weights, use_library ? &library : nullptr, with(precision));
-        CHECK(moves(whole) == "unpack " + std::to_string(g.outputs.size()));
+        const auto packs = std::ranges::count_if(whole.inputs, [](const auto& in) { return in.dims.c > 1; });
+        CHECK(moves(whole) == (packs > 0 ? "pack " + std::to_string(packs) + ", " : "") + "unpack " +
+                                  std::to_string(g.outputs.size()));
         CHECK(weights.clashes() == 0);
         // Every weight of 2 dimensions or more is read, once: in an order, or plain.
         std::size_t known = 0;
@@ -131,6 +134,58 @@ TEST_CASE("lite from bytes to bytes: 18 steps of the network, before the merge u
   }
 }
 
+TEST_CASE("siggraph17 from bytes to bytes: 27 + 3 convolutions, and its four input planes made") {
+  const Graph g = photo_graph("siggraph17");
+  for (const Precision precision : kPrecisions) {
+    for (const bool use_library : {false, true}) {
+      TestLibrary library(true);
+      LoweringOptions options = with(precision);
+      options.choose = [](const cuda::ConvolutionProblem&) { return ConvolutionChoice::library_epilogue; };
+      const Lowered program = lowered(g, options, use_library ? &library : nullptr);
+      MESSAGE("siggraph17 " << std::string(kPrecisionNames[static_cast<int>(precision)]) << ", library "
+                            << use_library << ": " << launches_of_photo(program) << " launches");
+      // No step subsamples, adds, normalizes or copies.
+      CHECK(steps_by_op(program) == "affine 3, convolution 27, pack 1, transposed_convolution 3, unpack 1");
+      CHECK(launches_of_photo(program) <= 41);
+      if (!use_library) continue;
+      // Encoder stages 2, 3 and 4 read every second pixel of the one before where it lies.
+      std::vector<std::int64_t> read_at;
+      for (const cuda::ConvolutionProblem& problem : library.problems) {
+        if (problem.shape.stride == 2 && !problem.shape.transposed) {
+          read_at.push_back(problem.shape.in.h);
+          CHECK(problem.shape.dilation == 2);
+          CHECK(problem.shape.pad_top == 2);
+        }
+      }
+      CHECK(read_at == std::vector<std::int64_t>{256, 128, 64});
+      // The sum of encoder and decoder is the later convolution's, with its ReLU.
+      CHECK(std::ranges::count_if(library.problems, [](const cuda::ConvolutionProblem& problem) {
+              return problem.epilogue.residual && problem.epilogue.activated;
+            }) == 3);
+    }
+  }
+}
+
+TEST_CASE("masks-gan from bytes to bytes: a norm with all that follows it is a step, or the convolution's") {
+  for (const Precision precision : kPrecisions) {
+    const Lowered of_images = lowered(photo_graph("masks-gan", 224), with(precision));
+    MESSAGE("masks-gan " << std::string(kPrecisionNames[static_cast<int>(precision)]) << ": "
+                         << launches_of_photo(of_images) << " launches");
+    CHECK(steps_by_op(of_images) == "convolution 7, instance_norm 11, transposed_convolution 5, unpack 1");
+    // Where a block keeps the image, the norm is one launch: from 28x28 down.
+    int norms_of_one_launch = 0;
+    for (const auto& step : of_images.steps) {
+      if (step.about.op != "instance_norm") continue;
+      CHECK((step.launches == 1) == (step.about.output.h <= 28));
+      norms_of_one_launch += step.launches == 1;
+    }
+    CHECK(norms_of_one_launch == 5);
+    CHECK(launches_of_photo(of_images) <= 38);
+    const Lowered running = lowered(photo_graph("masks-gan", 224, {{"norm", 1.0}}), with(precision));
+    CHECK(steps_by_op(running) == "convolution 7, transposed_convolution 5, unpack 1");
+  }
+}
+
 TEST_CASE("the arena of a network is its live peak, and no larger than it was") {
   struct Bound {
     const char* network;
@@ -140,7 +195,11 @@ TEST_CASE("the arena of a network is its live peak, and no larger than it was") 
   for (const Bound& bound : {Bound{"eccv16", Precision::fp32, 21.0},
                              {"eccv16", Precision::fp16, 10.5},
                              {"lite", Precision::fp32, 6.3},
-                             {"lite", Precision::fp16, 4.2}}) {
+                             {"lite", Precision::fp16, 4.2},
+                             {"siggraph17", Precision::fp32, 85.0},
+                             {"siggraph17", Precision::fp16, 43.0},
+                             {"masks-gan", Precision::fp32, 13.2},
+                             {"masks-gan", Precision::fp16, 8.0}}) {
     CAPTURE(std::string(bound.network));
     const Lowered program = lowered(photo_graph(bound.network), with(bound.precision));
     const MemoryPlan plan = plan_memory(program.buffers, cuda::kDeviceAlignment);

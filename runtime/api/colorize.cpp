@@ -54,6 +54,7 @@ ColorizeOptions to_options(const cuhue_colorize_options& o) {
   c.as_published = o.as_published != 0;
   c.stream = static_cast<Stream>(o.stream);
   c.prepared = o.keep_photos != 0;
+  c.gate = o.gate != 0;
   return c;
 }
 

@@ -97,6 +97,15 @@ cuhue_status cuhue_colorizer_clear_hints(cuhue_colorizer* colorizer, cuhue_error
   return guard(error, [&] { given(colorizer).clear_hints(); });
 }
 
+cuhue_status cuhue_colorizer_set_mask(cuhue_colorizer* colorizer, size_t photo, const cuhue_pixels* mask,
+                                      cuhue_error* error) {
+  return guard(error, [&] { given(colorizer).set_mask(photo, picture_given(mask, "the mask")); });
+}
+
+cuhue_status cuhue_colorizer_clear_masks(cuhue_colorizer* colorizer, cuhue_error* error) {
+  return guard(error, [&] { given(colorizer).clear_masks(); });
+}
+
 cuhue_status cuhue_colorizer_suggest(cuhue_colorizer* colorizer, size_t photo, const cuhue_pixels* picture,
                                      int64_t x, int64_t y, cuhue_suggestion* suggestions, size_t capacity,
                                      size_t* count, cuhue_error* error) {

@@ -11,6 +11,10 @@ namespace {
   throw Error(Status::usage, "this system takes no colour hints; use system 'siggraph17'");
 }
 
+[[noreturn]] void no_masks() {
+  throw Error(Status::usage, "this system takes no mask; use system 'masks-gan'");
+}
+
 }  // namespace
 
 void Colorizer::set(std::string_view setting, double /*value*/) {
@@ -24,6 +28,12 @@ void Colorizer::set_hint_picture(std::size_t /*photo*/, const ConstPixelView& /*
 }
 void Colorizer::clear_hints() {
   no_hints();
+}
+void Colorizer::set_mask(std::size_t /*photo*/, const ConstPixelView& /*mask*/) {
+  no_masks();
+}
+void Colorizer::clear_masks() {
+  no_masks();
 }
 std::size_t Colorizer::suggest(std::size_t /*index*/, const ConstPixelView* /*photo*/, PhotoPoint /*at*/,
                                std::span<Suggestion> /*suggestions*/) {

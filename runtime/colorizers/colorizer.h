@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/colorizers/hints.h"
+#include "runtime/colorizers/per_photo.h"
 #include "runtime/image/pixels.h"
 #include "runtime/networks/loaded_network.h"
 
@@ -26,6 +27,7 @@ struct ColorizeOptions {
   float temperature = 1.0f;  // of the annealed mean, where the system has one
   bool as_published = false;
   bool prepared = false;    // as PhotoOptions::prepared
+  bool gate = false;        // no colour where a mask says none, whatever the network says
   Stream stream = nullptr;  // as PhotoOptions::stream
 };
 
@@ -37,8 +39,9 @@ struct ColorizeTimings {  // seconds
 class Colorizer {
  public:
   virtual ~Colorizer() = default;
-  // All jobs in one network batch. A second call with the same number of jobs, sizes and options allocates
-  // nothing.
+  // All jobs in one network batch where the system's network has one size, else one after another. A second
+  // call with the same number of jobs, sizes and options allocates nothing (but for more than two sizes of
+  // the network).
   virtual void run(std::span<const ColorizeJob> jobs, const ColorizeOptions& options, const Poll& poll,
                    ColorizeTimings& timings) = 0;
   // A setting of the system's network, for the calls to come.
@@ -47,11 +50,14 @@ class Colorizer {
   // ---- what the user puts in beside a photo, for the calls to come. photo: its place among a call's jobs;
   // kAllPhotos = every one, in place of what single photos were given. Error(Status::usage) where the system
   // takes no such thing.
-  static constexpr std::size_t kAllPhotos = static_cast<std::size_t>(-1);
+  static constexpr std::size_t kAllPhotos = cuhue::kAllPhotos;
   virtual void set_hints(std::size_t photo, std::span<const Hint> hints);
   // Opaque pixels are hints; of the photo's size. Read before it returns.
   virtual void set_hint_picture(std::size_t photo, const ConstPixelView& picture);
   virtual void clear_hints();
+  // Of the photo's size: white is coloured, black stays grey. Read before it returns.
+  virtual void set_mask(std::size_t photo, const ConstPixelView& mask);
+  virtual void clear_masks();
   // Likely colours at a pixel of a photo under the hints of photo `index`, most likely first; returns how
   // many it wrote. photo: nullptr = that of the latest call of suggest().
   static constexpr std::size_t kMostSuggestions = 529;

@@ -186,42 +186,18 @@ void paint_hints(std::span<const Hint> hints, std::int64_t width, std::int64_t h
   }
 }
 
-void HintBook::put(std::size_t photo, Given given) {
-  ++version_;
-  if (photo == Colorizer::kAllPhotos) {
-    own_.clear();
-    all_ = std::move(given);
-  } else {
-    own_.insert_or_assign(photo, std::move(given));
-  }
-}
-
 void HintBook::set(std::size_t photo, std::span<const Hint> hints) {
   for (std::size_t i = 0; i < hints.size(); ++i) check_hint(hints[i], i);
-  put(photo, std::vector<Hint>(hints.begin(), hints.end()));
+  given_.set(photo, std::vector<Hint>(hints.begin(), hints.end()));
 }
 
 void HintBook::set(std::size_t photo, const ConstPixelView& picture) {
-  put(photo, HintPicture(picture, h_, w_));
-}
-
-void HintBook::clear() {
-  ++version_;
-  all_.reset();
-  own_.clear();
-}
-
-void HintBook::check_count(std::size_t count) const {
-  if (own_.empty() || own_.rbegin()->first < count) return;
-  throw Error(Status::usage, "there are hints for photo " + std::to_string(own_.rbegin()->first) +
-                                 ", but the call has " + std::to_string(count) +
-                                 " (counted from 0); clear the hints, or give that photo too");
+  given_.set(photo, HintPicture(picture, h_, w_));
 }
 
 void HintBook::paint(std::size_t index, std::int64_t width, std::int64_t height,
                      const HintPlanes& planes) const {
-  const auto own = own_.find(index);
-  const Given* given = own != own_.end() ? &own->second : all_ ? &*all_ : nullptr;
+  const Given* given = given_.find(index);
   if (given == nullptr) {
     clear_planes(planes);
   } else if (const auto* hints = std::get_if<std::vector<Hint>>(given)) {

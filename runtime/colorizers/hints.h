@@ -3,13 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
 
 #include "kernels/color/lab.h"
+#include "runtime/colorizers/per_photo.h"
 #include "runtime/image/pixels.h"
 
 namespace cuhue {
@@ -67,24 +66,22 @@ void paint_hints(std::span<const Hint> hints, std::int64_t width, std::int64_t h
 class HintBook {
  public:
   HintBook(std::int64_t h, std::int64_t w) : h_(h), w_(w) {}
-  // photo: Colorizer::kAllPhotos too. Error(Status::usage) names what is wrong with a hint.
+  // photo: kAllPhotos too. Error(Status::usage) names what is wrong with a hint.
   void set(std::size_t photo, std::span<const Hint> hints);
   void set(std::size_t photo, const ConstPixelView& picture);
-  void clear();
-  std::int64_t version() const { return version_; }  // another after every change
+  void clear() { given_.clear(); }
+  std::int64_t version() const { return given_.version(); }  // another after every change
 
   // Error(Status::usage): hints for a photo that is not among `count`.
-  void check_count(std::size_t count) const;
+  void check_count(std::size_t count) const { given_.check_count(count, "hints"); }
   // Of photo `index`, which is width x height.
   void paint(std::size_t index, std::int64_t width, std::int64_t height, const HintPlanes& planes) const;
 
  private:
   using Given = std::variant<std::vector<Hint>, HintPicture>;
-  void put(std::size_t photo, Given given);
 
-  std::int64_t h_, w_, version_ = 0;
-  std::optional<Given> all_;
-  std::map<std::size_t, Given> own_;
+  std::int64_t h_, w_;
+  PerPhoto<Given> given_;
 };
 
 }  // namespace cuhue

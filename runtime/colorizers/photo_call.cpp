@@ -13,12 +13,14 @@ PhotoOptions photo_options(const ColorizeOptions& options, ByteRounding publishe
   return o;
 }
 
+PhotoJob photo_job(const ColorizeJob& job) {
+  return {photo_ref(job.in), photo_ref(job.out), job.in_on_device, job.out_on_device};
+}
+
 void PhotoCall::run(Program& program, const PhotoEnds& ends, std::span<const ColorizeJob> jobs,
                     const PhotoOptions& options, const Poll& poll, ColorizeTimings& timings) {
   photos_.clear();
-  for (const ColorizeJob& job : jobs) {
-    photos_.push_back({photo_ref(job.in), photo_ref(job.out), job.in_on_device, job.out_on_device});
-  }
+  for (const ColorizeJob& job : jobs) photos_.push_back(photo_job(job));
   PhotoTimings t;
   program.run_photos(ends, photos_, options, poll, t);
   timings.prepare = t.prepare;

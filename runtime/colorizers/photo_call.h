@@ -13,6 +13,8 @@ namespace cuhue {
 PhotoOptions photo_options(const ColorizeOptions& options,
                            ByteRounding published = ByteRounding::nearest_even);
 
+PhotoJob photo_job(const ColorizeJob& job);
+
 class PhotoCall {
  public:
   // Sets the timings but for `compile`. A second call with as many jobs allocates nothing.

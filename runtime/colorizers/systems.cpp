@@ -15,6 +15,8 @@ const System kSystems[] = {
      make_eccv16},
     {"siggraph17", "Real-Time User-Guided Image Colorization: colours that follow the user's hints",
      "siggraph17", make_siggraph17},
+    {"masks-gan", "Colorization with masks and a GAN: colours only the part of a photo that a mask shows",
+     "masks-gan", make_masks_gan},
 };
 
 [[noreturn]] void refuse(std::size_t index, const std::string& what) {

@@ -365,6 +365,9 @@ typedef struct cuhue_colorize_options {
   /* Nonzero: the photos are those of the latest call, unchanged: what was prepared of them is used again.
    * For the next picture after hints or a mask have changed. */
   int keep_photos;
+  /* masks-gan. Nonzero: colours are multiplied by the mask, at full resolution: where it is black the photo
+   * keeps its grey. As published the network alone decides what it does with the mask. */
+  int gate;
 } cuhue_colorize_options;
 
 /* Seconds of one cuhue_colorize call. On a GPU one launch is all: `network` is its time, or, when the call
@@ -390,10 +393,10 @@ CUHUE_API cuhue_status cuhue_colorizer_set(cuhue_colorizer* colorizer, const cha
                                            cuhue_error* error);
 /* Which format a colour picture of `input` should have: RGB or RGBA of the same depth; of video RGB8. */
 CUHUE_API cuhue_pixel_format cuhue_output_format(cuhue_pixel_format input);
-/* Colours `count` photos in one network batch. Photos may differ in size and format; outputs[i] has the size
- * and depth of inputs[i] and an RGB, RGBA, BGR or BGRA format; it may be inputs[i] itself. Alpha is copied.
- * The second call with the same count and sizes allocates nothing. timings may be NULL. All structs of
- * an array have one struct_size. */
+/* Colours `count` photos in one network batch (masks-gan: one after another). Photos may differ in size and
+ * format; outputs[i] has the size and depth of inputs[i] and an RGB, RGBA, BGR or BGRA format; it may be
+ * inputs[i] itself. Alpha is copied. The second call with the same count and sizes allocates nothing. timings
+ * may be NULL. All structs of an array have one struct_size. */
 CUHUE_API cuhue_status cuhue_colorize(cuhue_colorizer* colorizer, const cuhue_pixels* inputs,
                                       const cuhue_pixels* outputs, size_t count,
                                       const cuhue_colorize_options* options, cuhue_timings* timings,
@@ -434,6 +437,14 @@ CUHUE_API cuhue_status cuhue_colorizer_set_hints(cuhue_colorizer* colorizer, siz
 CUHUE_API cuhue_status cuhue_colorizer_set_hint_picture(cuhue_colorizer* colorizer, size_t photo,
                                                         const cuhue_pixels* picture, cuhue_error* error);
 CUHUE_API cuhue_status cuhue_colorizer_clear_hints(cuhue_colorizer* colorizer, cuhue_error* error);
+
+/* System masks-gan, which needs a mask for every photo (else CUHUE_USAGE): white is coloured, black stays
+ * grey. A picture of the photo's size, grey or in colour (then its luma counts), 8 or 16 bits a sample, not
+ * video; alpha is not looked at. Nothing of it is kept. Another size than the photo's is known when that is
+ * colorized (CUHUE_USAGE). */
+CUHUE_API cuhue_status cuhue_colorizer_set_mask(cuhue_colorizer* colorizer, size_t photo,
+                                                const cuhue_pixels* mask, cuhue_error* error);
+CUHUE_API cuhue_status cuhue_colorizer_clear_masks(cuhue_colorizer* colorizer, cuhue_error* error);
 
 /* A colour that the network holds likely. */
 typedef struct cuhue_suggestion {

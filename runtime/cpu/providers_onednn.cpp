@@ -216,8 +216,7 @@ bool serve_convolution(const Node& node, Lowering& lowering, const Convolution& 
   request.pad_top = op.pad_top;
   request.pad_left = op.pad_left;
   request.bias = op.bias != kNone || op.folded.has_value();
-  Job job{node, request, lowering.layer_params(node.name, op.weight, op.bias, op.folded, op.transposed),
-          op.epilogue};
+  Job job{node, request, lowering.layer_params(node.name, op), op.epilogue};
   if (op.pad_mode == PadMode::zero) return serve(job, lowering);
 
   // oneDNN pads with zeros only: the border is made first, then the convolution needs none.

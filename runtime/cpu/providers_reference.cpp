@@ -48,7 +48,7 @@ void serve(const Node& node, Lowering& lowering, const LayerParams* layer,
 
 bool serve_reference(const Node& node, Lowering& lowering) {
   if (const auto* op = std::get_if<Convolution>(&node.op)) {
-    const auto layer = lowering.layer_params(node.name, op->weight, op->bias, op->folded, op->transposed);
+    const auto layer = lowering.layer_params(node.name, *op);
     serve(node, lowering, &layer, op->epilogue);
   } else if (const auto* matmul = std::get_if<MatMul>(&node.op)) {
     const auto layer = lowering.layer_params(node.name, matmul->weight, matmul->bias, std::nullopt);

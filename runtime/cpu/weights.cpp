@@ -27,19 +27,19 @@ const float* CpuWeights::cached(const std::string& key, std::int64_t floats,
 void CpuWeights::with_weight(const LayerParams& layer, const std::function<void(const float*)>& use) const {
   std::vector<float> scratch;
   const std::span<const float> weight = fetch_checked(*source_, *layer.weight, scratch);
-  if (layer.gamma == nullptr) {
+  const std::vector<double> scales = weight_scale(*source_, layer, weight);
+  if (scales.empty()) {
     use(weight.data());
   } else {
-    const FoldedNorm n = fold_norm(*source_, layer);
     const auto& shape = layer.weight->shape;
-    const auto out = static_cast<std::int64_t>(n.scale.size());
+    const auto out = static_cast<std::int64_t>(scales.size());
     const std::int64_t inner = count_of(*layer.weight) / (shape[0] * shape[1]);  // of one [kh, kw]
     const std::int64_t run = layer.transposed ? inner : inner * shape[1];  // floats in a row of one channel
     std::vector<float> folded(weight.size());
     const auto runs = static_cast<std::int64_t>(weight.size()) / run;
     parallel_for(runs, 16, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
-        const double scale = n.scale[static_cast<std::size_t>(r % out)];
+        const double scale = scales[static_cast<std::size_t>(r % out)];
         const auto first = static_cast<std::size_t>(r * run);
         for (std::size_t i = first; i < first + static_cast<std::size_t>(run); ++i) {
           folded[i] = static_cast<float>(weight[i] * scale);

@@ -86,15 +86,15 @@ void CudaWeights::pack(const LayerParams& layer, WeightOrder order, Element elem
   p.packed = to;
 
   std::vector<float> scratch;
-  const auto weight = std::as_bytes(fetch_checked(*source_, *layer.weight, scratch));
+  const std::span<const float> values = fetch_checked(*source_, *layer.weight, scratch);
+  const auto weight = std::as_bytes(values);
   const std::int64_t weight_bytes = aligned(static_cast<std::int64_t>(weight.size()));
   std::byte* staging = uploader_.staging(weight_bytes + p.k * element_bytes(Element::f32));
   p.weight = reinterpret_cast<const float*>(staging);
   uploader_.upload(staging, weight);
-  if (layer.gamma != nullptr) {
-    const FoldedNorm norm = fold_norm(*source_, layer);
+  if (const std::vector<double> scale = weight_scale(*source_, layer, values); !scale.empty()) {
     p.scale = reinterpret_cast<const float*>(staging + weight_bytes);
-    upload(staging + weight_bytes, {norm.scale.begin(), norm.scale.end()});
+    upload(staging + weight_bytes, {scale.begin(), scale.end()});
   }
   device_->launch([&] { pack_weight_cuda(p, uploader_.stream()); });
   source_->release(*layer.weight);

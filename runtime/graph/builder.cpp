@@ -156,11 +156,26 @@ ValueId Builder::convolution(ValueId x, const Leaf& leaf, const ConvOptions& o, 
   op.dilation = o.dilation;
   op.pad_top = op.pad_left = op.pad_bottom = op.pad_right = o.pad;
   op.pad_mode = o.pad_mode;
-  op.weight = transposed ? param(name + ".weight", {in.c, o.out, o.kernel, o.kernel},
-                                 ParamRole::transposed_weight, o.stride)
-                         : param(name + ".weight", {o.out, in.c, o.kernel, o.kernel}, ParamRole::weight);
+  state_weight(op, name, in.c, o);
   if (o.bias) op.bias = param(name + ".bias", {o.out}, ParamRole::bias);
   return add_node(std::move(op), {x}, name, out);
+}
+
+void Builder::state_weight(Convolution& op, const std::string& name, std::int64_t in, const ConvOptions& o) {
+  if (op.transposed) {
+    if (o.spectral_norm) misfit(name, "a transposed convolution has no spectral norm");
+    op.weight = param(name + ".weight", {in, o.out, o.kernel, o.kernel}, ParamRole::transposed_weight, o.stride);
+    return;
+  }
+  const std::vector<std::int64_t> shape = {o.out, in, o.kernel, o.kernel};
+  if (!o.spectral_norm) {
+    op.weight = param(name + ".weight", shape, ParamRole::weight);
+    return;
+  }
+  op.spectral_u = param(name + ".weight_u", {o.out}, ParamRole::unit_vector);
+  // Checkpoints hold it; the power iteration makes its own.
+  param(name + ".weight_v", {in * o.kernel * o.kernel}, ParamRole::unit_vector);
+  op.weight = param(name + ".weight_bar", shape, ParamRole::weight);
 }
 
 ValueId Builder::conv(ValueId x, const Leaf& leaf, const ConvOptions& o) {

@@ -26,6 +26,7 @@ struct ConvOptions {
   int kernel = 3, stride = 1, pad = 0, dilation = 1;
   int output_pad = 0;  // of a transposed one: rows and columns more at the far side, below stride
   bool bias = true;
+  bool spectral_norm = false;  // leaf.{weight_u,weight_v,weight_bar} instead of leaf.weight
   PadMode pad_mode = PadMode::zero;
 };
 struct PoolOptions {
@@ -81,6 +82,7 @@ class Builder {
   ValueId add_node(Op op, std::vector<ValueId> inputs, const std::string& name, Dims dims);
   ValueId convolution(ValueId x, const Leaf& leaf, const ConvOptions& o, bool transposed);
 
+  void state_weight(Convolution& op, const std::string& name, std::int64_t in, const ConvOptions& o);
   Graph graph_;
   std::vector<std::string> scope_;
 };

@@ -25,6 +25,7 @@ enum class ParamRole : std::uint8_t {
   norm_scale,         // batch-norm gamma
   running_mean,
   running_var,
+  unit_vector,  // of a spectral norm: length 1
   ignored,  // accepted when present, never read (num_batches_tracked, layers that nobody calls)
 };
 
@@ -74,6 +75,9 @@ struct Convolution {
   int pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;  // transposed: as PyTorch's padding
   PadMode pad_mode = PadMode::zero;
   ParamId weight = kNone, bias = kNone;   // bias kNone = none
+  // Where the one step of a power iteration starts that finds what the weight is divided by at load
+  // (spectral_norm.h); kNone = it is not.
+  ParamId spectral_u = kNone;
   std::optional<BatchNormParams> folded;  // set by fold_batch_norm: applied to weight and bias at load
   std::vector<EpilogueStep> epilogue;     // set by fuse_epilogues
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/graph/spectral_norm.h"
 #include "weights/status.h"
 
 namespace cuhue {
@@ -24,6 +25,7 @@ std::string norm_key(const LayerParams& layer) {
 
 std::string weight_key(const LayerParams& layer) {
   std::string key = layer.weight->name;
+  if (layer.spectral_u != nullptr) key += "/" + layer.spectral_u->name;
   if (layer.gamma != nullptr) key += "*" + norm_key(layer);
   return key;
 }
@@ -52,6 +54,24 @@ FoldedNorm fold_norm(const ParamSource& source, const LayerParams& layer) {
     n.shift.push_back(beta[c] - mean[c] * scale);
   }
   return n;
+}
+
+std::vector<double> weight_scale(const ParamSource& source, const LayerParams& layer,
+                                 std::span<const float> weight) {
+  std::vector<double> scale;
+  if (layer.gamma != nullptr) scale = fold_norm(source, layer).scale;
+  if (layer.spectral_u == nullptr) return scale;
+  std::vector<float> scratch;
+  const double sigma = spectral_sigma(weight, fetch_checked(source, *layer.spectral_u, scratch));
+  if (!(sigma > 0.0) || !std::isfinite(sigma)) {
+    throw Error(Status::weights, "tensor " + layer.weight->name +
+                                     " has no spectral norm: all zeros, or not numbers; convert another "
+                                     "checkpoint");
+  }
+  if (scale.empty()) scale.assign(static_cast<std::size_t>(channels_of(layer)), 1.0);
+  for (double& s : scale) s /= sigma;
+  source.release(*layer.spectral_u);
+  return scale;
 }
 
 void release_norm(const ParamSource& source, const LayerParams& layer) {

@@ -16,7 +16,8 @@ namespace cuhue {
 struct LayerParams {
   std::string name;  // of the layer, for messages
   const Param* weight = nullptr;
-  const Param* bias = nullptr;  // may be nullptr
+  const Param* bias = nullptr;        // may be nullptr
+  const Param* spectral_u = nullptr;  // Convolution::spectral_u
   // A batch norm folded into weight and bias; nullptr = none. Its parameters (mean and var nullptr: those of
   // the image, so that what is left of the norm is y = gamma x + beta):
   const Param *gamma = nullptr, *beta = nullptr, *mean = nullptr, *var = nullptr;
@@ -45,6 +46,12 @@ inline LayerParams layer_params(const Graph& g, const std::string& name, ParamId
   return p;
 }
 
+inline LayerParams layer_params(const Graph& g, const std::string& name, const Convolution& op) {
+  LayerParams p = layer_params(g, name, op.weight, op.bias, op.folded, op.transposed);
+  if (op.spectral_u != kNone) p.spectral_u = &g.params[static_cast<std::size_t>(op.spectral_u)];
+  return p;
+}
+
 std::int64_t count_of(const Param& p);
 std::int64_t channels_of(const LayerParams& layer);  // of the output, or of the norm where there is no weight
 
@@ -65,6 +72,10 @@ struct FoldedNorm {
   std::vector<double> scale, shift;
 };
 FoldedNorm fold_norm(const ParamSource& source, const LayerParams& layer);
+// What each output channel of the weight is multiplied by, batch norm and spectral norm together, in double;
+// empty = by nothing. `weight` is the layer's, fetched.
+std::vector<double> weight_scale(const ParamSource& source, const LayerParams& layer,
+                                 std::span<const float> weight);
 void release_norm(const ParamSource& source, const LayerParams& layer);
 
 // The bias with the batch norm folded in, channels_of(layer) floats; the layer has one of the two.

@@ -28,6 +28,9 @@ class LoweringBooks {
                            const std::optional<BatchNormParams>& norm, bool transposed = false) const {
     return cuhue::layer_params(graph_, name, weight, bias, norm, transposed);
   }
+  LayerParams layer_params(const std::string& name, const Convolution& op) const {
+    return cuhue::layer_params(graph_, name, op);
+  }
   bool allowed(std::string_view provider) const;
   // Memory of the step that is emitted next only.
   int scratch(std::int64_t bytes);

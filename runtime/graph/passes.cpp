@@ -84,7 +84,7 @@ bool is_plain_1x1(const Op& op) {
   const auto* conv = std::get_if<Convolution>(&op);
   return conv && !conv->transposed && conv->kernel_h == 1 && conv->kernel_w == 1 && conv->stride == 1 &&
          conv->pad_top == 0 && conv->pad_left == 0 && conv->pad_bottom == 0 && conv->pad_right == 0 &&
-         !conv->folded && conv->epilogue.empty();
+         conv->spectral_u == kNone && !conv->folded && conv->epilogue.empty();
 }
 
 bool is_subsampling(const Pool& p) {

@@ -8,6 +8,7 @@ namespace cuhue {
 Network eccv16();
 Network lite();
 Network masks_gan();
+Network scgan();
 Network siggraph17();
 
 }  // namespace cuhue

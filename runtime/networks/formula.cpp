@@ -35,14 +35,24 @@ void fill(std::string_view key, std::span<float> out, double (*shape)(double u, 
 double centred(double u, double factor) {
   return (2.0 * u - 1.0) * factor;
 }
-double offset(double u, double factor) {
-  return factor + u;
+double variance(double u, double middle) {
+  return (0.5 + u) * middle;
 }
 double around_one(double u, double) {
   return 0.75 + 0.5 * u;
 }
 double zero(double, double) {
   return 0.0;
+}
+
+void fill_unit_vector(std::string_view key, std::span<float> out) {
+  const std::uint64_t seed = fnv1a64(key);
+  double squares = 0.0;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const double value = centred(formula_uniform(seed, i), 1.0);
+    squares += value * value;
+  }
+  fill(key, out, centred, 1.0 / (std::sqrt(squares) + 1e-12));
 }
 
 void fill_param(const FormulaRule& rule, const Param& p, std::span<float> out) {
@@ -53,7 +63,8 @@ void fill_param(const FormulaRule& rule, const Param& p, std::span<float> out) {
     case ParamRole::bias:
     case ParamRole::running_mean: return fill(p.name, out, centred, 0.1);
     case ParamRole::norm_scale: return fill(p.name, out, around_one, 0.0);
-    case ParamRole::running_var: return fill(p.name, out, offset, 0.5);
+    case ParamRole::running_var: return fill(p.name, out, variance, rule.variance);
+    case ParamRole::unit_vector: return fill_unit_vector(p.name, out);
     case ParamRole::ignored: return fill(p.name, out, zero, 0.0);
   }
 }

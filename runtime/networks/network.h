@@ -40,6 +40,7 @@ struct FormulaRule {
   // Values the architecture itself defines, e.g. bin centres. True = filled.
   std::function<bool(const Param&, std::span<float>)> defined;
 };
+  double variance = 1.0;  // of running variances, in the middle
 
 struct Network {
   std::string_view name;   // "eccv16"

@@ -31,8 +31,9 @@ def formula_image(channels, height, width):
     return np.floor(256 * u).astype(np.uint8).reshape(channels, height, width)
 
 
-def formula_tensor(key, shape, gain, transposed_stride=None):
-    """What `key` holds. transposed_stride: the stride when it is the weight of a transposed convolution."""
+def formula_tensor(key, shape, gain, transposed_stride=None, variance=1.0):
+    """What `key` holds. transposed_stride: the stride when it is the weight of a transposed convolution; variance:
+    the middle of running variances."""
     count = int(np.prod(shape, dtype=np.int64))
     u = uniform(key, count)
     leaf = key.rsplit(".", 1)[-1]
@@ -45,7 +46,10 @@ def formula_tensor(key, shape, gain, transposed_stride=None):
     elif leaf == "weight":
         values = 0.75 + 0.5 * u
     elif leaf == "running_var":
-        values = 0.5 + u
+        values = (0.5 + u) * variance
+    elif leaf in ("weight_u", "weight_v"):
+        values = 2 * u - 1
+        values /= np.sqrt(np.sum(values**2)) + 1e-12
     elif leaf in ("bias", "running_mean"):
         values = (2 * u - 1) * 0.1
     else:

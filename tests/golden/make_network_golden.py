@@ -39,6 +39,9 @@ CASES = [  # network, height, width, batch, settings, and a word for the other i
     ("masks-gan", 64, 96, 1, {"norm": 1}, "halves"),
     ("masks-gan", 96, 64, 3, {}, "halves"),
     ("masks-gan", 224, 224, 1, {}, "halves"),
+    ("scgan", 256, 256, 1, {}),
+    ("scgan", 256, 512, 1, {}),
+    ("scgan", 256, 256, 1, {"norm": 1}),
 ]
 ACTIVATIONS = {nn.ReLU: "relu", nn.LeakyReLU: "leaky_relu", nn.Tanh: "tanh"}
 TAP_SAMPLES, OUTPUT_SAMPLES = 64, 2000
@@ -117,6 +120,12 @@ def run(network, inputs, settings):
         with torch.no_grad():
             taps = module.taps(*inputs, norm="running" if settings.get("norm") else "batch")
         return taps, {"uv": taps.pop("deconv10.tanh")}
+    if network == "scgan":
+        with torch.no_grad():
+            # In double: statistics of a map of equal values would show the rounding of float, times 316.
+            taps = module.double().taps(*(x.double() for x in inputs), norm="batch" if settings.get("norm") else "running")
+        outputs = {name: taps.pop(name) for name in ("color", "saliency")}
+        return {name: y for name, y in taps.items() if not name.endswith((".norm", ".tanh", ".sigmoid"))}, outputs
     taps, hooks = {}, []
 
     def keep(name, y):

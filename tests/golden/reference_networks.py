@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from formula_weights import formula_tensor
+from scgan_network import Scgan
 
 # Bins of the ab plane (step 10) inside the sRGB gamut: a -> the one interval of b. Zhang et al. 2016.
 GAMUT_BINS = {
@@ -211,8 +212,9 @@ class MasksGan(nn.Module):
         return self.taps(y, mask, norm)["deconv10.tanh"]
 
 
-NETWORKS = {"eccv16": Eccv16, "lite": Lite, "siggraph17": Siggraph17, "masks-gan": MasksGan}
-GAINS = {"eccv16": 2.4, "lite": 2.0, "siggraph17": 2.0, "masks-gan": 1.0}
+NETWORKS = {"eccv16": Eccv16, "lite": Lite, "siggraph17": Siggraph17, "masks-gan": MasksGan, "scgan": Scgan}
+GAINS = {"eccv16": 2.4, "lite": 2.0, "siggraph17": 2.0, "masks-gan": 1.0, "scgan": 2.0}
+VARIANCES = {"scgan": 0.4}
 EXCEPTIONS = {"masks-gan": {"deconv10.weight": 0.25}}
 
 
@@ -227,7 +229,8 @@ def formula_state(name, module):
             state[key] = gamut_bin_centres()
         else:
             gain = EXCEPTIONS.get(name, {}).get(key, GAINS[name])
-            state[key] = torch.from_numpy(formula_tensor(key, tuple(value.shape), gain, strides.get(key)))
+            state[key] = torch.from_numpy(formula_tensor(key, tuple(value.shape), gain, strides.get(key),
+                                                         VARIANCES.get(name, 1.0)))
     return state
 
 

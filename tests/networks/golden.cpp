@@ -107,7 +107,8 @@ std::map<std::string, std::vector<float>> golden_inputs(const Golden& golden) {
 }
 
 std::string_view picture_of(const Golden& golden) {
-  return golden.network->outputs.back().name;
+  const auto& outputs = golden.network->outputs;
+  return std::find_if(outputs.rbegin(), outputs.rend(), [](const TensorSpec& o) { return !o.by_product; })->name;
 }
 
 Graph golden_graph(const Golden& golden, std::span<const std::string_view> outputs) {

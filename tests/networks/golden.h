@@ -32,7 +32,7 @@ Golden read_golden(const std::string& file);
 
 // The inputs the golden was made from, by name.
 std::map<std::string, std::vector<float>> golden_inputs(const Golden& golden);
-// The network's result: its last output.
+// The network's result: its last output that is no by-product.
 std::string_view picture_of(const Golden& golden);
 Graph golden_graph(const Golden& golden, std::span<const std::string_view> outputs = {});
 

@@ -37,7 +37,10 @@ const char* const kGoldens[] = {"eccv16_64x96_1.json",
                                 "masks-gan_64x96_1_ones.json",
                                 "masks-gan_64x96_1_halves_norm1.json",
                                 "masks-gan_96x64_3_halves.json",
-                                "masks-gan_224x224_1_halves.json"};
+                                "masks-gan_224x224_1_halves.json",
+                                "scgan_256x256_1.json",
+                                "scgan_256x512_1.json",
+                                "scgan_256x256_1_norm1.json"};
 
 // One network on the backend, its weights shared by all programs of a test.
 class Runner {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 
 namespace cuhue::test {
@@ -81,6 +82,7 @@ class Interpreter {
 
   void operator()(const Convolution& op) {
     const std::vector<float> weight = param(op.weight);
+    const double divisor = op.spectral_u == kNone ? 1.0 : spectral_norm(weight, param(op.spectral_u));
     const ReferenceTensor& x = in();
     ReferenceTensor& y = out();
     start_with_bias(op.bias);
@@ -91,7 +93,7 @@ class Interpreter {
       for (std::int64_t j = 0; j < inner; ++j) {
         for (int ky = 0; ky < op.kernel_h; ++ky) {
           for (int kx = 0; kx < op.kernel_w; ++kx) {
-            const Tap tap{op, ky, kx, static_cast<double>(weight[w++])};
+            const Tap tap{op, ky, kx, static_cast<double>(weight[w++]) / divisor};
             for (std::int64_t n = 0; n < x.dims.n; ++n)
               op.transposed ? tap.scatter(x, n, i, y, j) : tap.gather(x, n, j, y, i);
           }
@@ -258,6 +260,25 @@ class Interpreter {
         for (std::int64_t c = 1; c < x.dims.c; ++c) most = std::max(most, x.at(n, c, row, column));
         for (std::int64_t c = 0; c < x.dims.c; ++c)
           sum += y.at(n, c, row, column) =
+  // After one step of the power iteration from u: v = W'u, u = W v, each made a unit vector, then u . (W v).
+  static double spectral_norm(const std::vector<float>& weight, const std::vector<float>& start) {
+    const std::size_t rows = start.size(), columns = weight.size() / rows;
+    const auto at = [&](std::size_t r, std::size_t c) { return static_cast<double>(weight[r * columns + c]); };
+    std::vector<double> u(start.begin(), start.end()), v(columns, 0.0), wv(rows, 0.0);
+    for (std::size_t c = 0; c < columns; ++c)
+      for (std::size_t r = 0; r < rows; ++r) v[c] += at(r, c) * u[r];
+    normalize(v);
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t c = 0; c < columns; ++c) wv[r] += at(r, c) * v[c];
+    u = wv;
+    normalize(u);
+    return std::inner_product(u.begin(), u.end(), wv.begin(), 0.0);
+  }
+  static void normalize(std::vector<double>& x) {
+    const double norm = std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0)) + 1e-12;
+    for (double& value : x) value /= norm;
+  }
+
               std::exp((x.at(n, c, row, column) - most) / static_cast<double>(temperature));
         for (std::int64_t c = 0; c < x.dims.c; ++c) y.at(n, c, row, column) /= sum;
       }

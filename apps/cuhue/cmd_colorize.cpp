@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 #include <thread>
 
@@ -13,6 +14,7 @@
 #include "apps/cuhue/commands.h"
 #include "apps/cuhue/console.h"
 #include "apps/cuhue/files.h"
+#include "apps/cuhue/hint_file.h"
 #include "apps/cuhue/model_files.h"
 #include "apps/cuhue/pipeline.h"
 #include "apps/cuhue/signals.h"
@@ -72,7 +74,7 @@ Chosen choose(const ColorizeOptions& options) {
   for (const std::string& file : options.weights) chosen.add(open_weights(file), file);
   if (chosen.system.empty()) {
     if (!options.weights.empty()) return chosen;
-    chosen.system = options.formula ? "lite" : default_system();
+    chosen.system = !options.hints.empty() ? "siggraph17" : options.formula ? "lite" : default_system();
   }
   const auto systems = known_systems();
   const auto system =
@@ -121,6 +123,7 @@ class ColorizeRun {
     jobs_.save = std::min(jobs_.save, most);
     colorizers_.resize(static_cast<std::size_t>(jobs_.process));
     report_.pictures.resize(plan.jobs.size());
+    if (!options.hints.empty()) hints_.emplace(options.hints);
     print_progress_ = plan.jobs.size() == 1;
   }
 
@@ -169,6 +172,7 @@ class ColorizeRun {
       result.width = in.width;
       result.height = in.height;
       check_format_holds(job.format, in.format, job.input_name());
+      if (hints_) hints_->check_fits(in.width, in.height);
       const cuhue_pixel_format format = cuhue_output_format(in.format);
       if (format != in.format) {
         work.output = make<Picture>(cuhue_image_create, in.width, in.height, format, work.input.get());
@@ -217,9 +221,13 @@ class ColorizeRun {
     }
     std::vector<cuhue_weights*> raw;
     for (const Weights& w : chosen_.weights) raw.push_back(w.get());
-    colorizers_[static_cast<std::size_t>(worker)] =
+    auto colorizer =
         make<Colorizer>(cuhue_colorizer_create, engine_.get(),
                         chosen_.system.empty() ? nullptr : chosen_.system.c_str(), raw.data(), raw.size());
+    for (const auto& [key, value] : options_.settings)
+      call(cuhue_colorizer_set, colorizer.get(), key.c_str(), value);
+    if (hints_) hints_->give(colorizer.get());
+    colorizers_[static_cast<std::size_t>(worker)] = std::move(colorizer);
   }
 
   static int on_progress(void* user, double fraction) {
@@ -362,6 +370,7 @@ class ColorizeRun {
   Clock::time_point start_;
   Jobs jobs_;
   bool print_progress_ = false;
+  std::optional<HintFile> hints_;
   Chosen chosen_;
   Engine engine_;
   std::vector<Colorizer> colorizers_;  // a worker each
@@ -380,6 +389,9 @@ int run_command(const ColorizeOptions& options) {
                   "the picture and the report both go to standard output; name a file with --json");
   }
   const ColorizePlan plan = plan_colorize(options);
+  if (plan.is_folder && !options.hints.empty()) {
+    throw Failure(CUHUE_USAGE, "--hints are for one photo, but the input is a folder; name a photo with -i");
+  }
   return ColorizeRun(options, plan).run();
 }
 

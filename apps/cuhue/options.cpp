@@ -112,6 +112,11 @@ CLI::App* add_colorize(CLI::App& top, ColorizeOptions& o, RawText& raw) {
   app->add_option("--temperature", o.temperature,
                   "Annealed mean of eccv16: below 1 more vivid; 1 = as published")
       ->type_name("T");
+  app->add_option("--hints", o.hints,
+                  "siggraph17: colours at places, as JSON (x, y, color; see README), or a PNG of IN's size "
+                  "whose opaque pixels are hints")
+      ->type_name("FILE");
+  app->add_option("--set", raw.settings, "A setting of the system's network")->type_name("KEY=VALUE");
   app->add_flag("--as-published", o.as_published, "The original's own arithmetic where it differs");
   app->add_option("--quality", o.quality, "JPEG quality 1..100; default 95")
       ->type_name("Q")
@@ -251,6 +256,7 @@ void finish(ColorizeOptions& o, const RawText& raw) {
   finish_device(o, raw);
   if (!raw.jobs.empty()) o.jobs = parse_jobs(raw.jobs);
   parse_format(o.format);  // refuses unknown names
+  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text));
   if (!std::isfinite(o.chroma) || o.chroma <= 0) usage("--chroma must be a number above 0");
   if (!std::isfinite(o.temperature) || o.temperature <= 0) usage("--temperature must be a number above 0");
   if (o.formula && !o.weights.empty()) usage("--formula and -m exclude each other");

@@ -39,6 +39,8 @@ struct Size {
 struct ColorizeOptions : CommonOptions, DeviceOptions {
   std::string input, output, system, format;
   std::vector<std::string> weights;
+  std::string hints;  // a file
+  std::vector<Setting> settings;
   bool formula = false;
   Jobs jobs;
   int batch = 1;

@@ -461,6 +461,59 @@ static void test_pictures(cuhue_engine* engine, cuhue_weights* weights) {
   cuhue_colorizer_free(colorizer);
 }
 
+/* Arguments only: tests/api/hints_test.cpp looks at the pictures. */
+static void test_hints(cuhue_engine* engine) {
+  cuhue_error error = fresh_error();
+  cuhue_weights* weights = NULL;
+  cuhue_colorizer* colorizer = NULL;
+  static unsigned char rgba[2 * 3 * 4];
+  cuhue_pixels picture = pixels_of(rgba, 2, 3, CUHUE_RGBA8);
+  cuhue_suggestion suggestion = {0};
+  size_t count = 0;
+  const cuhue_point points[2] = {{0, 0}, {1, 2}};
+  cuhue_hint hint;
+  memset(&hint, 0, sizeof hint);
+  hint.struct_size = sizeof hint;
+  CHECK(cuhue_weights_formula("siggraph17", &weights, &error) == CUHUE_OK);
+  CHECK(cuhue_colorizer_create(engine, NULL, &weights, 1, &colorizer, &error) == CUHUE_OK);
+  CHECK(strcmp(cuhue_colorizer_system(colorizer), "siggraph17") == 0);
+  CHECK(cuhue_colorizer_set_hints(colorizer, CUHUE_ALL_PHOTOS, &hint, 1, &error) == CUHUE_OK);
+  CHECK(cuhue_colorizer_set_hints(colorizer, 0, NULL, 0, &error) == CUHUE_OK);
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorizer_set_hints(colorizer, 0, NULL, 1, &error), &error));
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorizer_set_hints(NULL, 0, &hint, 1, &error), &error));
+  hint.points = points;
+  hint.point_count = 2;
+  CHECK(cuhue_colorizer_set_hints(colorizer, 0, &hint, 1, &error) == CUHUE_OK);
+  hint.points = NULL;
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorizer_set_hints(colorizer, 0, &hint, 1, &error), &error));
+  hint.point_count = 0;
+  hint.side = 4;
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorizer_set_hints(colorizer, 0, &hint, 1, &error), &error));
+  hint.side = 5;
+  hint.color = CUHUE_HINT_AB;
+  hint.a = 111;
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorizer_set_hints(colorizer, 0, &hint, 1, &error), &error));
+  hint.a = -110;
+  CHECK(cuhue_colorizer_set_hints(colorizer, 0, &hint, 1, &error) == CUHUE_OK);
+  hint.color = (cuhue_hint_color)9;
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorizer_set_hints(colorizer, 0, &hint, 1, &error), &error));
+  hint.struct_size = 8;
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorizer_set_hints(colorizer, 0, &hint, 1, &error), &error));
+  CHECK(cuhue_colorizer_set_hint_picture(colorizer, 0, &picture, &error) == CUHUE_OK);
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorizer_set_hint_picture(colorizer, 0, NULL, &error), &error));
+  picture.format = CUHUE_RGB8;
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorizer_set_hint_picture(colorizer, 0, &picture, &error), &error));
+  picture.data = NULL;
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorizer_set_hint_picture(colorizer, 0, &picture, &error), &error));
+  CHECK(cuhue_colorizer_clear_hints(colorizer, &error) == CUHUE_OK);
+  CHECK(failed_well(CUHUE_USAGE,
+                    cuhue_colorizer_suggest(colorizer, 0, NULL, 0, 0, &suggestion, 1, &count, &error),
+                    &error));
+  CHECK(failed_well(CUHUE_USAGE, cuhue_colorizer_set(colorizer, "no such setting", 0, &error), &error));
+  cuhue_colorizer_free(colorizer);
+  cuhue_weights_free(weights);
+}
+
 int main(void) {
   cuhue_error error = fresh_error();
   cuhue_engine* engine = NULL;
@@ -492,6 +545,7 @@ int main(void) {
   test_video(cpu, weights);
   test_older_pixels(cpu, weights);
   test_device_memory_on_cpu(cpu, weights);
+  test_hints(cpu);
   cuhue_engine_free(cpu);
   cuhue_weights_free(weights);
   cuhue_engine_free(engine);

@@ -37,6 +37,17 @@ constexpr CatalogEntry kEntries[] = {
      .licence = "BSD-2-Clause",
      .notes = "Richard Zhang, Jun-Yan Zhu et al. (richzhang/colorization); the repository's licence; "
               "mask_cent is 0"},
+    {.name = "masks-gan",
+     .network = "masks-gan",
+     .about = "colorization-masks-gans: a U-Net that colours what a mask shows",
+     .url = "",
+     .file_name = "",
+     .bytes = 0,
+     .sha256 = "",
+     .licence = "",
+     .notes = "no weights are published, and the repository (hallpaz/colorization-masks-gans) has no licence "
+              "file; "
+              "convert a checkpoint of your own training"},
 };
 
 }  // namespace
@@ -52,7 +63,7 @@ const CatalogEntry* find_catalog_entry(std::string_view name) {
 }
 
 bool matches(const CatalogEntry& entry, std::uint64_t bytes, std::string_view sha256) {
-  return bytes == entry.bytes && sha256.size() == 64 && sha256.starts_with(entry.sha256);
+  return entry.published() && bytes == entry.bytes && sha256.size() == 64 && sha256.starts_with(entry.sha256);
 }
 
 }  // namespace cuhue

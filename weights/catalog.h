@@ -11,12 +11,14 @@ struct CatalogEntry {
   std::string_view name;       // as given to `cuhue models fetch`
   std::string_view network;    // the network it holds; this build may not run it (yet)
   std::string_view about;      // one line
-  std::string_view url;        //
+  std::string_view url;        // empty = none are published: then there is nothing but `notes`
   std::string_view file_name;  // under which the download is kept
   std::uint64_t bytes = 0;     // of the download
   std::string_view sha256;  // lower-case hex: all 64 digits, or the 8 that a publisher put into the file name
   std::string_view licence;  // SPDX id
   std::string_view notes;    // author, and what the licence rests on
+
+  bool published() const { return !url.empty(); }
 };
 
 // In the order they are listed to people; names are unique.

@@ -37,6 +37,7 @@ int list(const ModelsOptions& options) {
                     {"sha256", e.sha256},
                     {"licence", e.licence},
                     {"notes", e.notes},
+                    {"published", e.published()},
                     {"supported", runnable},
                     {"weights", nullptr}});
     if (file) json.back()["weights"] = file->string();
@@ -44,6 +45,11 @@ int list(const ModelsOptions& options) {
     if (!runnable) state = "this version cannot run it yet";
     if (file) state = "weights at " + file->string();
     text.append(e.name).append("  ").append(e.about).append("\n  ");
+    if (!e.published()) {
+      text.append(e.notes).append("\n");
+      if (file) text.append("  ").append(state).append("\n");
+      continue;
+    }
     text.append(format_bytes(static_cast<double>(e.bytes))).append(", ").append(e.licence);
     text.append(", ").append(state).append("\n  ").append(e.url).append("\n  SHA-256 ");
     text.append(e.sha256).append("\n");
@@ -124,6 +130,7 @@ int fetch(const ModelsOptions& options) {
     throw Failure(CUHUE_USAGE,
                   "'" + options.name + "' is not in the catalog; `cuhue models list` prints its names");
   }
+  if (!entry->published()) throw Failure(CUHUE_USAGE, options.name + ": " + std::string(entry->notes));
   const std::string network(entry->network);
   if (!is_runnable(network)) {
     throw Failure(CUHUE_USAGE, options.name + ": this version has no network '" + network +

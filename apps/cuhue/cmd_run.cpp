@@ -54,6 +54,7 @@ Json describe(const cuhue_network_info& network) {
   for (const auto& s : settings_of(network)) {
     json["settings"].push_back(
         {{"name", s.name}, {"about", s.about}, {"default", s.default_value}, {"min", s.min}, {"max", s.max}});
+    for (std::size_t v = 0; v < s.value_count; ++v) json["settings"].back()["values"].push_back(s.values[v]);
   }
   return json;
 }
@@ -68,7 +69,10 @@ std::string as_text(const Json& network) {
   }
   for (const Json& s : network["settings"]) {
     text += "  setting " + s["name"].get<std::string>() + " = " + s["default"].dump() + " (" +
-            s["min"].dump() + " to " + s["max"].dump() + ")  " + s["about"].get<std::string>() + "\n";
+            s["min"].dump() + " to " + s["max"].dump() + ")  " + s["about"].get<std::string>();
+    for (std::size_t v = 0; s.contains("values") && v < s["values"].size(); ++v)
+      text += (v == 0 ? "; " : ", ") + std::to_string(v) + " = " + s["values"][v].get<std::string>();
+    text += "\n";
   }
   return text + "  usual size " + network["default_size"].dump() + "; H and W multiples of " +
          network["size_multiple"].dump() + "\n";

@@ -42,8 +42,26 @@ std::pair<std::string, std::string> split_assignment(const std::string& text, co
   return {text.substr(0, equal), text.substr(equal + 1)};
 }
 
-Setting parse_setting(const std::string& text) {
+// The number that a network's setting has this name for; -1 = none.
+int number_of(const std::string& network, const std::string& key, const std::string& value) {
+  cuhue_network_info info{};
+  info.struct_size = sizeof info;
+  if (cuhue_network_find(network.c_str(), &info, nullptr) != CUHUE_OK) return -1;
+  for (std::size_t i = 0; i < info.setting_count; ++i) {
+    cuhue_setting_info setting{};
+    setting.struct_size = sizeof setting;
+    if (cuhue_network_setting_at(network.c_str(), i, &setting, nullptr) != CUHUE_OK) return -1;
+    for (std::size_t v = 0; v < setting.value_count; ++v) {
+      if (key == setting.name && value == setting.values[v]) return static_cast<int>(v);
+    }
+  }
+  return -1;
+}
+
+// A number, or a name that the network has for it.
+Setting parse_setting(const std::string& text, const std::string& network) {
   const auto [key, value] = split_assignment(text, "--set", "KEY=VALUE");
+  if (const int named = number_of(network, key, value); named >= 0) return {key, named};
   double number = 0;
   if (!parse_number(std::string_view(value), number) || !std::isfinite(number)) {
     usage("--set '" + text + "': '" + value + "' is not a number");
@@ -256,7 +274,7 @@ void finish(ColorizeOptions& o, const RawText& raw) {
   finish_device(o, raw);
   if (!raw.jobs.empty()) o.jobs = parse_jobs(raw.jobs);
   parse_format(o.format);  // refuses unknown names
-  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text));
+  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text, o.system));
   if (!std::isfinite(o.chroma) || o.chroma <= 0) usage("--chroma must be a number above 0");
   if (!std::isfinite(o.temperature) || o.temperature <= 0) usage("--temperature must be a number above 0");
   if (o.formula && !o.weights.empty()) usage("--formula and -m exclude each other");
@@ -274,7 +292,7 @@ void finish(RunOptions& o, RawText raw) {
   for (const auto& text : raw.inputs) o.inputs.push_back(split_assignment(text, "--input", "NAME=FILE.npy"));
   for (const auto& text : raw.outputs)
     o.outputs.push_back(split_assignment(text, "--output", "NAME=FILE.npy"));
-  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text));
+  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text, o.network));
   if (o.list) return;
   if (o.network.empty()) usage("run needs a network's name; `cuhue run --list` prints them");
   if (o.formula && !o.weights.empty()) usage("--formula and -m exclude each other");
@@ -284,7 +302,7 @@ void finish(RunOptions& o, RawText raw) {
 }
 
 void finish(ConvertOptions& o, const RawText& raw) {
-  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text));
+  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text, o.network));
 }
 
 void finish(InfoOptions& o, const RawText& raw) {
@@ -295,7 +313,7 @@ void finish(InfoOptions& o, const RawText& raw) {
 void finish(BenchOptions& o, const RawText& raw) {
   finish_device(o, raw);
   if (!raw.size.empty()) o.size = parse_size(raw.size);
-  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text));
+  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text, o.network));
   if (o.formula && !o.weights.empty()) usage("--formula and -m exclude each other");
 }
 

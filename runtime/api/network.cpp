@@ -99,6 +99,8 @@ cuhue_status cuhue_network_setting_at(const char* network, size_t index, cuhue_s
     i.default_value = s.default_value;
     i.min = s.min;
     i.max = s.max;
+    i.value_count = s.values.size();
+    i.values = s.values.data();
     write_struct(info, i);
   });
 }

@@ -29,7 +29,7 @@ struct Setting {
   std::string_view name;
   std::string_view about;
   double default_value = 0, min = 0, max = 0;
-  std::vector<std::string_view> values = {};  // of a setting that is a choice: the names of 0, 1, ...
+  std::vector<const char*> values = {};  // of a setting that is a choice: the names of 0, 1, ...
 };
 using Settings = std::map<std::string, double, std::less<>>;  // missing = default
 

@@ -110,6 +110,20 @@ TEST_CASE("run takes assignments one by one or in a row, before or after the net
   }
 }
 
+TEST_CASE("a setting that is a choice is given by name or by number") {
+  const auto settings = [](const char* value) {
+    return std::get<RunOptions>(
+               parse({"run", "masks-gan", "--input", "y=x.npy", "--output", "uv=y.npy", "--set", value}))
+        .settings;
+  };
+  CHECK(settings("norm=running") == std::vector<Setting>{{"norm", 1}});
+  CHECK(settings("norm=batch") == std::vector<Setting>{{"norm", 0}});
+  CHECK(settings("norm=1") == std::vector<Setting>{{"norm", 1}});
+  CHECK(std::get<BenchOptions>(parse({"bench", "masks-gan", "--set", "norm=running"})).settings ==
+        std::vector<Setting>{{"norm", 1}});
+  CHECK_THROWS_AS(settings("norm=sometimes"), Failure);
+}
+
 TEST_CASE("models, bench and compare") {
   CHECK(!std::get<ModelsOptions>(parse({"models"})).fetch);
   CHECK(!std::get<ModelsOptions>(parse({"models", "list", "--json", "-"})).fetch);
@@ -165,6 +179,8 @@ TEST_CASE("wrong command lines are usage errors of one line") {
       {"run", "lite", "--input", "grey=a", "--output", "ab=b", "--set", "x=inf"},
       {"convert", "a"},
       {"convert", "-o", "b"},
+      {"convert", "a", "-o", "b", "--set", "mask_cent"},
+      {"convert", "a", "-o", "b", "--set", "mask_cent=half"},
       {"info"},
       {"info", "f", "--size",
        "10"

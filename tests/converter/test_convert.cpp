@@ -134,6 +134,30 @@ std::string encode(DType t, float sign_and_power) {
   return le((f32 >> 31) << 15 | half, 2);
 }
 
+TEST_CASE("masks-gan is recognised in both containers of PyTorch, with bn10 or without") {
+  const TemporaryFolder folder;
+  std::vector<SavedTensor> tensors = tensors_of("masks-gan");
+  CHECK(tensors.size() == 67);
+  const Converted legacy = convert(folder, torch_legacy(tensors));
+  CHECK(legacy.report.network == "masks-gan");
+  CHECK(legacy.report.tensors == 67);
+  for (const SavedTensor& t : tensors) {
+    const TensorView* view = legacy.file.find(t.name);
+    REQUIRE(view != nullptr);
+    CHECK(std::string(reinterpret_cast<const char*>(view->data.data()), view->data.size()) == t.data);
+  }
+  std::erase_if(tensors, [](const SavedTensor& t) { return t.name.starts_with("bn10."); });
+  const Converted zip = convert(folder, torch_zip(tensors));
+  CHECK(zip.report.network == "masks-gan");
+  CHECK(zip.report.tensors == 62);
+  tensors.push_back(tensors.front());
+  tensors.back().name = "bn11.weight";
+  write_file(folder / "in.pth", torch_zip(tensors));
+  const Outcome o = outcome_of([&] { convert_checkpoint(folder / "in.pth", folder / "none.cuhue"); });
+  CHECK(o.status == Status::weights);
+  CHECK(o.message.find("bn11.weight") != std::string::npos);
+}
+
 TEST_CASE("float16, bfloat16 and float64 become float32 with the same values") {
   const TemporaryFolder folder;
   for (const DType type : {DType::f16, DType::bf16, DType::f64}) {

@@ -141,6 +141,48 @@ TEST_CASE("siggraph17 has the tensors and the cost of the published network") {
   CHECK(std::abs(cost({}) - 75.195 - 0.555) < 0.0005);
 }
 
+TEST_CASE("scgan has the tensors and the cost of its specification") {
+  const Network& n = network_or_throw("scgan");
+  const Counts c = count(n);
+  CHECK(c.tensors == 279);
+  CHECK(c.ignored == 33);
+  std::int64_t weights = 0, vectors = 0, scales = 0;
+  std::map<std::string, std::vector<std::int64_t>> shapes;
+  for (const Param& p : schema(n)) {
+    shapes[p.name] = p.shape;
+    std::int64_t elements = 1;
+    for (const std::int64_t extent : p.shape) elements *= extent;
+    if (p.role == ParamRole::weight) weights += elements;
+    if (p.role == ParamRole::unit_vector) vectors += elements;
+    if (p.role == ParamRole::norm_scale) scales += elements;
+  }
+  CHECK(weights == 58732672);
+  CHECK(2 * scales == 22528);
+  CHECK(c.trainable + c.running + c.ignored == 58931999);  // all elements of the state dictionary
+  CHECK(c.running == 2 * scales);
+  CHECK(vectors == c.trainable - weights - 2 * scales);
+  using Shape = std::vector<std::int64_t>;
+  CHECK(shapes.at("global_feature_network.conv1_1.conv2d.module.weight_bar") == Shape{64, 1, 3, 3});
+  CHECK(shapes.at("down1.conv2d.module.weight_v") == Shape{49});
+  CHECK(shapes.at("down7.conv2d.module.weight_bar") == Shape{512, 1024, 3, 3});
+  CHECK(shapes.at("up1.conv2d.conv2d.module.weight_bar") == Shape{512, 512, 3, 3});
+  CHECK(shapes.at("up1.conv2d.norm.running_var") == Shape{512});
+  CHECK(shapes.at("attention_prediction_network.conv4.conv2d.conv2d.module.weight_bar") ==
+        Shape{128, 384, 3, 3});
+  CHECK(shapes.at("attention_prediction_network.conv3.conv2d.module.weight_bar") == Shape{128, 128, 3, 3});
+  CHECK(shapes.at("attention_prediction_network.final.conv2d.module.weight_u") == Shape{1});
+  CHECK(shapes.at("up9.conv2d.module.weight_bar") == Shape{3, 128, 3, 3});
+  // 94.334 GMAC at 256x256, of which the saliency branch is 41.146.
+  const std::string_view color[] = {"color"};
+  const auto cost = [&n](std::span<const std::string_view> outputs) {
+    Graph g = build_graph(n, 1, 256, 256, {}, outputs);
+    optimize(g);
+    return all_macs(g) * 1e-9;
+  };
+  CHECK(std::abs(cost({}) - 94.334) < 0.0005);
+  CHECK(std::abs(cost(color) - 53.188) < 0.0005);
+}
+
 TEST_CASE("every network states what its table says, at several sizes") {
   for (const Network& n : networks()) {
     const std::int64_t m = n.size_multiple;
@@ -253,6 +295,28 @@ TEST_CASE("settings are checked against the network's table") {
     CHECK(contains(e.what(), "between 0.01 and 100"));
   }
   CHECK(contains(error_of([&] { check_settings(network_or_throw("lite"), {{"heat", 1}}); }).what(), "none"));
+}
+
+TEST_CASE("a setting that is a choice takes whole numbers and says what they are") {
+  const Network& n = network_or_throw("masks-gan");
+  CHECK(setting(n, {}, "norm") == 0.0);
+  CHECK_NOTHROW(check_settings(n, {{"norm", 1}}));
+  CHECK(contains(error_of([&] { check_settings(n, {{"norm", 0.5}}); }).what(), "0 = batch, 1 = running"));
+  CHECK(contains(error_of([&] { check_settings(n, {{"norm", 2}}); }).what(), "between 0 and 1"));
+}
+
+TEST_CASE("masks-gan has the tensors and the cost of its specification") {
+  const Network& n = network_or_throw("masks-gan");
+  const Counts c = count(n);
+  CHECK(c.tensors == 67);
+  CHECK(c.trainable == 7839936);  // and 4 of bn10, which nobody reads
+  CHECK(c.trainable + 4 + c.running + 4 == 7844840);
+  CHECK(c.ignored == 15);
+  CHECK(schema(n)[0].name == "conv0_1.weight");
+  CHECK(schema(n)[66].name == "bn10.num_batches_tracked");
+  // 1.879 GMAC at 224x224, in both modes.
+  for (const double norm : {0.0, 1.0})
+    CHECK(std::abs(all_macs(build_graph(n, 1, 224, 224, {{"norm", norm}})) * 1e-9 - 1.879) < 0.0005);
 }
 
 TEST_CASE("a weight file of another network, another version or without a tensor is refused") {

@@ -194,6 +194,8 @@ typedef struct cuhue_setting_info {
   const char* name;
   const char* about;
   double default_value, min, max;
+  size_t value_count; /* of a setting that is a choice: names of the values 0, 1, ... */
+  const char* const* values;
 } cuhue_setting_info;
 
 CUHUE_API size_t cuhue_network_count(void);

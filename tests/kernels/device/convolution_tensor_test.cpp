@@ -35,6 +35,7 @@ TEST_CASE("tensor cores: kernels, strides, dilations and paddings, tails in ever
            convolution_shape({1, 24, 10, 11}, 65, 3, 1, 1),
            convolution_shape({2, 72, 11, 10}, 24, 3, 2, 1),
            convolution_shape({1, 32, 13, 9}, 40, 3, 1, 2, 2),
+           convolution_shape({2, 32, 10, 11}, 20, 3, 2, 2, 2),  // every second pixel of the input is read
            convolution_shape({1, 8, 9, 12}, 5, 5, 1, 2),
            convolution_shape({1, 8, 9, 15}, 70, 7, 2, 3),
            convolution_shape({1, 16, 12, 12}, 2, 4, 2, 1),

@@ -11,6 +11,7 @@ TEST_CASE("implicit gemm: kernels, strides, dilations and paddings, tails in eve
            convolution_shape({1, 20, 10, 11}, 65, 3, 1, 1),
            convolution_shape({2, 17, 11, 10}, 24, 3, 2, 1),
            convolution_shape({1, 32, 13, 9}, 40, 3, 1, 2, 2),
+           convolution_shape({2, 32, 10, 11}, 20, 3, 2, 2, 2),  // every second pixel of the input is read
            convolution_shape({1, 6, 9, 12}, 5, 5, 1, 2),
            convolution_shape({1, 8, 9, 15}, 70, 7, 2, 3),
            convolution_shape({1, 12, 12, 12}, 2, 4, 2, 1),

@@ -12,7 +12,8 @@ namespace {
 using Json = nlohmann::json;
 
 std::string printable(std::string text) {
-  std::ranges::replace_if(text, [](unsigned char c) { return c < 0x20; }, ' ');
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return c < 0x20; }, ' ');
   return text;
 }
 
@@ -147,6 +148,9 @@ Json parse_json(std::string_view json, const std::string& name) {
     const std::size_t text = what.find(": syntax error");
     if (text != std::string::npos) what = what.substr(text + 2);
     throw Failure(CUHUE_INPUT, name + ": line " + std::to_string(line) + ": no JSON: " + printable(what));
+  } catch (const Json::exception& e) {  // a number that no double holds; it has no place
+    const std::string what = e.what();
+    throw Failure(CUHUE_INPUT, name + ": no JSON: " + printable(what.substr(what.find("] ") + 2)));
   }
 }
 

@@ -90,7 +90,7 @@ TEST_CASE("hint files: what is wrong, and in which line") {
   says(one(place + R"("color": [1, 2])"), "2", "#rrggbb");
   says(one(place + R"("color": [1, 2, 256])"), "2", "color value of 256");
   says(one(place + R"("ab": [0, 110.5])"), "2", "-110 to 110");
-  says(one(place + R"("ab": [0, 1e999])"), "2", "");
+  CHECK(problem(one(place + R"("ab": [0, 1e999])")).find("1e999") != std::string::npos);
   says(one(place + R"("ab": [0, 1], )" + black), "2", "either a color or an ab");
   says(one(place + R"("colour": "#000000")"), "2", "'colour'");
   says(one(place + R"("a\nb": 1)"), "2", "none of");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/annealed_mean/annealed_mean.h"
+#include "kernels/argmax/argmax.h"
 #include "kernels/core/parallel.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/instance_norm/instance_norm.h"
@@ -199,6 +200,15 @@ bool serve_softmax(const Node& node, Lowering& lowering, const Softmax& op) {
   return true;
 }
 
+bool serve_argmax(const Node& node, Lowering& lowering) {
+  const ValueId x = node.inputs[0];
+  const Place from = lowering.read(x, lowering.place(x).block);
+  const Place to = lowering.write(1);
+  lowering.emit(std::make_unique<KernelStep<ArgmaxParams, argmax_cpu>>(from, to, ArgmaxParams{}), kName,
+                to.dims, 0);
+  return true;
+}
+
 bool serve_instance_norm(const Node& node, Lowering& lowering, const InstanceNorm& op) {
   const ValueId x = node.inputs[0];
   const Place from = lowering.read(x, lowering.place(x).block);
@@ -273,6 +283,7 @@ bool serve_kernels(const Node& node, Lowering& lowering) {
                  [&](const Concat&) { return serve_concat(node, lowering); },
                  [&](const Upsample& op) { return serve_upsample(node, lowering, op); },
                  [&](const Softmax& op) { return serve_softmax(node, lowering, op); },
+                 [&](const Argmax&) { return serve_argmax(node, lowering); },
                  [&](const AnnealedMean& op) { return serve_annealed_mean(node, lowering, op); },
                  [&](const InstanceNorm& op) { return serve_instance_norm(node, lowering, op); },
                  [](const auto&) { return false; }},

@@ -68,7 +68,8 @@ Lowering::Lowering(const Graph& graph, WeightStore& weights, ConvolutionLibrary*
       outputs_(graph.outputs.size()) {
   for (const Node& node : graph.nodes) {
     for (const ValueId v : uses(node)) only_reader_[index(v)] = uses_left(v) == 1 ? &node : nullptr;
-    if (std::holds_alternative<Softmax>(node.op)) in_float_[index(node.inputs[0])] = true;
+    const bool scores = std::holds_alternative<Softmax>(node.op) || std::holds_alternative<Argmax>(node.op);
+    if (scores) in_float_[index(node.inputs[0])] = true;
   }
   for (const Binding& output : graph.outputs) {
     only_reader_[index(output.value)] = nullptr;

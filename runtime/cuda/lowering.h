@@ -26,7 +26,8 @@ struct LoweringOptions {
 };
 
 // fp32 and tf32 keep all values in f32. fp16 keeps them in f16, but in f32 where that costs next to nothing:
-// values of at most 4 channels, scores that go into a softmax, and the caller's inputs and outputs.
+// values of at most 4 channels, scores that go into a softmax or an argmax, and the caller's inputs and
+// outputs.
 //
 // An input of one channel, or one pixel, is read as it lies; others are packed (op "pack") to channels last
 // by a step each. An output is unpacked (op "unpack") as soon as it is made, unless its planes are made at

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "kernels/annealed_mean/annealed_mean.h"
+#include "kernels/argmax/argmax.h"
 #include "kernels/instance_norm/instance_norm.h"
 #include "kernels/pool/pool.h"
 #include "kernels/softmax/softmax.h"
@@ -184,6 +185,13 @@ bool serve_instance_norm(const Node& node, Lowering& lowering, const InstanceNor
   return true;
 }
 
+bool serve_argmax(const Node& node, Lowering& lowering) {
+  const Place from = lowering.read(node.inputs[0]);
+  const Place to = lowering.write();
+  emit_kernel<ArgmaxDeviceParams, argmax_cuda>(lowering, from, to, {});
+  return true;
+}
+
 bool serve_annealed_mean(const Node& node, Lowering& lowering, const AnnealedMean& op) {
   const Place x = lowering.read(node.inputs[0]), out = lowering.write();
   // The softmax turns what a score lacks into a factor of its probability: f32 also where values are f16.
@@ -267,6 +275,7 @@ bool serve_kernels(const Node& node, Lowering& lowering) {
                  [&](const Upsample& op) { return serve_upsample(node, lowering, op); },
                  [&](const Pool& op) { return serve_pool(node, lowering, op); },
                  [&](const Softmax& op) { return serve_softmax(node, lowering, op); },
+                 [&](const Argmax&) { return serve_argmax(node, lowering); },
                  [&](const AnnealedMean& op) { return serve_annealed_mean(node, lowering, op); },
                  [&](const InstanceNorm& op) { return serve_instance_norm(node, lowering, op); },
                  [](const auto&) { return false; }},

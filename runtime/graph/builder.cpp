@@ -314,6 +314,14 @@ ValueId Builder::softmax(ValueId x, float temperature) {
   return add_node(Softmax{temperature}, {x}, name, in.dims);
 }
 
+ValueId Builder::argmax(ValueId x) {
+  const Value& in = value(x, "argmax");
+  const std::string name = in.name + ".argmax";
+  constexpr std::int64_t kMostChannels = std::int64_t{1} << 24;  // every index is a float of its own
+  if (in.dims.c > kMostChannels) misfit(name, "more than 2^24 channels");
+  return add_node(Argmax{}, {x}, name, {in.dims.n, 1, in.dims.h, in.dims.w});
+}
+
 // ---- scopes
 // -------------------------------------------------------------------------------------------------------
 

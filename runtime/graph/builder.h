@@ -65,6 +65,7 @@ class Builder {
   ValueId concat(std::initializer_list<ValueId> xs);
   ValueId upsample(ValueId x, UpsampleKind kind, int factor);
   ValueId softmax(ValueId x, float temperature = 1.0f);
+  ValueId argmax(ValueId x);  // [n, c, h, w] -> [n, 1, h, w]
 
   const Dims& dims(ValueId v) const { return graph_.values[static_cast<std::size_t>(v)].dims; }
   const Graph& graph() const { return graph_; }

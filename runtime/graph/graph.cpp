@@ -55,8 +55,8 @@ std::vector<ValueId> uses(const Node& node) {
 std::string_view op_name(const Op& op) {
   // The order of Op's alternatives.
   constexpr std::array<std::string_view, std::variant_size_v<Op>> names = {
-      "convolution", "matmul", "pool",     "batch_norm", "activation",    "affine",
-      "add",         "concat", "upsample", "softmax",    "annealed_mean", "instance_norm"};
+      "convolution", "matmul",   "pool",    "batch_norm",    "activation",    "affine", "add",
+      "concat",      "upsample", "softmax", "annealed_mean", "instance_norm", "argmax"};
   if (const auto* conv = std::get_if<Convolution>(&op); conv && conv->transposed)
     return "transposed_convolution";
   return names[op.index()];

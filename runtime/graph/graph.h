@@ -26,7 +26,7 @@ enum class ParamRole : std::uint8_t {
   running_mean,
   running_var,
   unit_vector,  // of a spectral norm: length 1
-  ignored,  // accepted when present, never read (num_batches_tracked, layers that nobody calls)
+  ignored,      // accepted when present, never read (num_batches_tracked, layers that nobody calls)
 };
 
 struct Param {
@@ -74,7 +74,7 @@ struct Convolution {
   int kernel_h = 1, kernel_w = 1, stride = 1, dilation = 1;
   int pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;  // transposed: as PyTorch's padding
   PadMode pad_mode = PadMode::zero;
-  ParamId weight = kNone, bias = kNone;   // bias kNone = none
+  ParamId weight = kNone, bias = kNone;  // bias kNone = none
   // Where the one step of a power iteration starts that finds what the weight is divided by at load
   // (spectral_norm.h); kNone = it is not.
   ParamId spectral_u = kNone;
@@ -111,6 +111,8 @@ struct Upsample {  // bilinear: align_corners=False, as torch
   int factor = 2;
   float scale = 1.0f;  // the result times this (set by a pass from a ScalarAffine)
 };
+// Over c: the index of the greatest, of equal ones the lowest; NaN where one of them is.
+struct Argmax {};
 struct Softmax {  // over c of x / temperature
   float temperature = 1.0f;
 };
@@ -125,7 +127,7 @@ struct AnnealedMean {
 };
 
 using Op = std::variant<Convolution, MatMul, Pool, BatchNormParams, Activation, ScalarAffine, Add, Concat,
-                        Upsample, Softmax, AnnealedMean, InstanceNorm>;
+                        Upsample, Softmax, AnnealedMean, InstanceNorm, Argmax>;
 
 struct Node {
   Op op;

@@ -5,10 +5,12 @@
 
 namespace cuhue {
 
+Network colornet();
 Network eccv16();
 Network lite();
 Network masks_gan();
 Network scgan();
+Network segnet();
 Network siggraph17();
 
 }  // namespace cuhue

@@ -23,6 +23,8 @@ struct TensorSpec {
   std::string_view shape;   // for people, e.g. "[N,1,H,W]"
   std::string_view about;   // e.g. "L* 0..100, H and W multiples of 8"
   bool by_product = false;  // an output on the way to the result: asking for it costs a fusion
+  // Of files that hold it. The tensor is float32 all the same; u8: whole numbers 0..255.
+  DType type = DType::f32;
 };
 
 struct Setting {
@@ -39,8 +41,8 @@ struct FormulaRule {
   std::vector<std::pair<std::string_view, double>> exceptions;  // exact key -> gain
   // Values the architecture itself defines, e.g. bin centres. True = filled.
   std::function<bool(const Param&, std::span<float>)> defined;
-};
   double variance = 1.0;  // of running variances, in the middle
+};
 
 struct Network {
   std::string_view name;   // "eccv16"

@@ -66,7 +66,7 @@ void select_outputs(const Network& n, Graph& g, std::span<const std::string_view
 }  // namespace
 
 std::span<const Network> networks() {
-  static const std::vector<Network> table = {eccv16(), lite(), siggraph17(), masks_gan(), scgan()};
+  static const std::vector<Network> table = {eccv16(), lite(), siggraph17(), segnet(), colornet(), masks_gan(), scgan()};
   return table;
 }
 

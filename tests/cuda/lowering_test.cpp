@@ -166,6 +166,30 @@ TEST_CASE("siggraph17 from bytes to bytes: 27 + 3 convolutions, and its four inp
   }
 }
 
+TEST_CASE(
+    "segnet: a norm of what others read too is a step with its ReLU, all else is inside of convolutions") {
+  for (const Precision precision : kPrecisions) {
+    for (const bool labels_alone : {false, true}) {
+      const std::string_view labels[] = {"labels"};
+      Graph g = build_graph(
+          network_or_throw("segnet"), 1, 352, 352, {},
+          labels_alone ? std::span<const std::string_view>(labels) : std::span<const std::string_view>());
+      optimize(g);
+      const Lowered program = lowered(g, with(precision));
+      // 49 norms before convolutions, 4 of them of values that nothing else reads; and the photo's.
+      CHECK(steps_by_op(program) == std::string("activation 45, argmax 1, batch_norm 1, convolution 90, ") +
+                                        "transposed_convolution 12" + (labels_alone ? "" : ", unpack 1"));
+    }
+  }
+}
+
+TEST_CASE("colornet: skips are made where they are read; an instance norm is a step") {
+  for (const Precision precision : kPrecisions) {
+    const Lowered program = lowered(photo_graph("colornet", 352), with(precision));
+    CHECK(steps_by_op(program) == "convolution 30, instance_norm 6, transposed_convolution 5, unpack 1");
+  }
+}
+
 TEST_CASE("masks-gan from bytes to bytes: a norm with all that follows it is a step, or the convolution's") {
   for (const Precision precision : kPrecisions) {
     const Lowered of_images = lowered(photo_graph("masks-gan", 224), with(precision));

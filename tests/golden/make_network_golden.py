@@ -39,6 +39,15 @@ CASES = [  # network, height, width, batch, settings, and a word for the other i
     ("masks-gan", 64, 96, 1, {"norm": 1}, "halves"),
     ("masks-gan", 96, 64, 3, {}, "halves"),
     ("masks-gan", 224, 224, 1, {}, "halves"),
+    ("segnet", 32, 64, 1, {}),
+    ("segnet", 48, 32, 2, {}),
+    ("segnet", 192, 160, 1, {}),
+    ("segnet", 352, 352, 1, {}),
+    ("colornet", 32, 64, 2, {}, "blocks"),
+    ("colornet", 64, 64, 1, {}, "blocks"),
+    ("colornet", 64, 96, 1, {}, "zeros"),
+    ("colornet", 192, 160, 1, {}, "blocks"),
+    ("colornet", 352, 352, 1, {}, "blocks"),
     ("scgan", 256, 256, 1, {}),
     ("scgan", 256, 512, 1, {}),
     ("scgan", 256, 256, 1, {"norm": 1}),
@@ -69,6 +78,13 @@ def mask(word, batch, height, width):
     return values
 
 
+def labels(word, batch, height, width):
+    """zeros, or blocks: squares of 8 pixels, of all 60 labels."""
+    image, y, x = np.indices((batch, height, width))
+    values = (7 * (y // 8) + 13 * (x // 8) + 31 * image) % 60
+    return values[:, None] * {"zeros": 0.0, "blocks": 1.0}[word]
+
+
 def network_inputs(network, height, width, batch, word):
     """In the order the network takes them."""
     pixels = formula_image(batch, height, width).astype(np.float64)[:, None]
@@ -78,6 +94,8 @@ def network_inputs(network, height, width, batch, word):
         inputs = [pixels * 100 / 255, *hints(word, batch, height, width)]
     elif network == "masks-gan":
         inputs = [pixels / 255, mask(word, batch, height, width)]
+    elif network == "colornet":
+        inputs = [pixels / 255, labels(word, batch, height, width)]
     else:
         inputs = [pixels / 255]
     return [torch.from_numpy(values.astype(np.float32)) for values in inputs]
@@ -126,6 +144,16 @@ def run(network, inputs, settings):
             taps = module.double().taps(*(x.double() for x in inputs), norm="batch" if settings.get("norm") else "running")
         outputs = {name: taps.pop(name) for name in ("color", "saliency")}
         return {name: y for name, y in taps.items() if not name.endswith((".norm", ".tanh", ".sigmoid"))}, outputs
+    if network in ("segnet", "colornet"):
+        with torch.no_grad():
+            taps = module.taps(*inputs)
+        outputs = {name: taps.pop(name) for name in ("logits", "ab") if name in taps}
+        if network == "segnet":
+            best = outputs["logits"].topk(2, 1).values
+            nearest = float((best[:, 0] - best[:, 1]).min() / outputs["logits"].abs().max())
+            print(f"two best scores of a pixel differ by at least {nearest:.3g} of the largest")
+            outputs["labels"] = outputs["logits"].argmax(1, keepdim=True).float()
+        return taps, outputs
     taps, hooks = {}, []
 
     def keep(name, y):

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from formula_weights import formula_tensor
+from semantic_networks import ColorNet, SegNet
 from scgan_network import Scgan
 
 # Bins of the ab plane (step 10) inside the sRGB gamut: a -> the one interval of b. Zhang et al. 2016.
@@ -212,10 +213,10 @@ class MasksGan(nn.Module):
         return self.taps(y, mask, norm)["deconv10.tanh"]
 
 
-NETWORKS = {"eccv16": Eccv16, "lite": Lite, "siggraph17": Siggraph17, "masks-gan": MasksGan, "scgan": Scgan}
-GAINS = {"eccv16": 2.4, "lite": 2.0, "siggraph17": 2.0, "masks-gan": 1.0, "scgan": 2.0}
+NETWORKS = {"eccv16": Eccv16, "lite": Lite, "siggraph17": Siggraph17, "segnet": SegNet, "colornet": ColorNet, "masks-gan": MasksGan, "scgan": Scgan}
+GAINS = {"eccv16": 2.4, "lite": 2.0, "siggraph17": 2.0, "segnet": 1.0, "colornet": 2.0, "masks-gan": 1.0, "scgan": 2.0}
 VARIANCES = {"scgan": 0.4}
-EXCEPTIONS = {"masks-gan": {"deconv10.weight": 0.25}}
+EXCEPTIONS = {"colornet": {"final_conv.weight": 0.02}, "masks-gan": {"deconv10.weight": 0.25}}
 
 
 def formula_state(name, module):

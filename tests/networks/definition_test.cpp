@@ -12,9 +12,13 @@ namespace {
 
 constexpr double kTolerance = 1e-5;  // PyTorch's own rounding in float32
 
-const char* const kGoldens[] = {"eccv16_16x24_2.json", "lite_16x24_2.json",
-                                "siggraph17_16x24_2_hints_mask_cent0.5.json", "masks-gan_64x64_2_halves.json",
-                                "masks-gan_64x96_1_halves_norm1.json"};
+const char* const kGoldens[] = {"eccv16_16x24_2.json",
+                                "lite_16x24_2.json",
+                                "siggraph17_16x24_2_hints_mask_cent0.5.json",
+                                "masks-gan_64x64_2_halves.json",
+                                "masks-gan_64x96_1_halves_norm1.json",
+                                "segnet_32x64_1.json",
+                                "colornet_64x64_1_blocks.json"};
 
 std::map<std::string, ReferenceTensor> inputs_of(const Golden& golden) {
   const Graph g = golden_graph(golden);

@@ -41,6 +41,19 @@ std::vector<float> mask(const Golden& g) {
   return values;
 }
 
+// Zeros, or blocks: squares of 8 pixels, of all 60 labels.
+std::vector<float> labels(const Golden& g) {
+  if (g.inputs != "zeros" && g.inputs != "blocks")
+    throw std::runtime_error(g.label + ": no labels \"" + g.inputs + "\"");
+  std::vector<float> values;
+  for (std::int64_t n = 0; n < g.batch; ++n)
+    for (std::int64_t y = 0; y < g.height; ++y)
+      for (std::int64_t x = 0; x < g.width; ++x)
+        values.push_back(
+            g.inputs == "zeros" ? 0.0f : static_cast<float>((7 * (y / 8) + 13 * (x / 8) + 31 * n) % 60));
+  return values;
+}
+
 // Squares of different sizes, one at an edge, one grey, some of the last image; hint_mask is 1 inside.
 struct Hint {
   std::int64_t image, top, left, side;
@@ -98,6 +111,8 @@ std::map<std::string, std::vector<float>> golden_inputs(const Golden& golden) {
     const std::string name(input.name);
     if (name == "mask")
       inputs[name] = mask(golden);
+    else if (name == "labels")
+      inputs[name] = labels(golden);
     else if (name == "hint_ab" || name == "hint_mask")
       inputs[name] = hint_planes(golden, name == "hint_ab");
     else
@@ -108,7 +123,8 @@ std::map<std::string, std::vector<float>> golden_inputs(const Golden& golden) {
 
 std::string_view picture_of(const Golden& golden) {
   const auto& outputs = golden.network->outputs;
-  return std::find_if(outputs.rbegin(), outputs.rend(), [](const TensorSpec& o) { return !o.by_product; })->name;
+  return std::find_if(outputs.rbegin(), outputs.rend(), [](const TensorSpec& o) { return !o.by_product; })
+      ->name;
 }
 
 Graph golden_graph(const Golden& golden, std::span<const std::string_view> outputs) {

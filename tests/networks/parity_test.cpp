@@ -37,6 +37,13 @@ const char* const kGoldens[] = {"eccv16_64x96_1.json",
                                 "masks-gan_64x96_1_ones.json",
                                 "masks-gan_64x96_1_halves_norm1.json",
                                 "masks-gan_96x64_3_halves.json",
+                                "segnet_32x64_1.json",
+                                "segnet_48x32_2.json",
+                                "segnet_192x160_1.json",
+                                "colornet_32x64_2_blocks.json",
+                                "colornet_64x64_1_blocks.json",
+                                "colornet_64x96_1_zeros.json",
+                                "colornet_192x160_1_blocks.json",
                                 "masks-gan_224x224_1_halves.json",
                                 "scgan_256x256_1.json",
                                 "scgan_256x512_1.json",
@@ -145,6 +152,16 @@ TEST_CASE("parity: the optimized networks give PyTorch's outputs, all of them or
   }
 }
 
+TEST_CASE("parity: at the size that the networks of labels are used at") {
+  for (const char* file : {"segnet_352x352_1.json", "colornet_352x352_1_blocks.json"}) {
+    const Golden golden = read_golden(file);
+    INFO(golden.label);
+    const auto program = runner_of(*golden.network).run(golden_graph(golden), golden);
+    const double worst = worst_error(*program, golden.outputs, output_names(golden));
+    MESSAGE(golden.label << ": worst error " << worst);
+  }
+}
+
 TEST_CASE("parity: every value the optimized networks store is PyTorch's") {
   for (const char* file : kGoldens) {
     const Golden golden = read_golden(file);
@@ -196,6 +213,18 @@ TEST_CASE("parity: a wrong layer anywhere would be seen: each one set to zero ch
         "model7.6.weight", "model8up.0.weight", "model3short8.0.weight", "model8.3.weight",
         "model9up.0.weight", "model2short9.0.weight", "model9.1.weight", "model10up.0.weight",
         "model1short10.0.weight", "model10.1.weight", "model_out.0.weight"}},
+      {"segnet_32x64_1.json",
+       {"batchNormInitial.weight", "firstConv.conv1.weight", "firstConv.batch2.running_mean",
+        "subSamplingSequence0_0to1_0.conv1.weight", "convSequence2_0to2_1.conv2.weight",
+        "subSamplingSequence3_2to4_2.batch1.bias", "convSequence4_3to4_4.conv1.weight",
+        "upSamplingSequence4_3to3_3.convTranspose1.weight", "upSamplingSequence3_5to2_5.conv2.weight",
+        "convSequence1_4to1_5.batch2.weight", "upSamplingSequence1_4to0_4.convTranspose1.weight",
+        "lastConv.conv1.weight", "lastConv.batch2.bias"}},
+      {"colornet_32x64_2_blocks.json",
+       {"enc1.conv1.weight", "enc1.conv2.weight", "enc2.conv1.weight", "enc3.conv2.weight",
+        "enc4.conv1.weight", "enc5.conv2.weight", "enc6.conv2.weight", "dec1.conv1.weight",
+        "dec1.conv2.weight", "dec2.conv1.weight", "dec3.conv2.weight", "dec4.conv1.weight",
+        "dec5.conv1.weight", "dec5.conv2.weight", "final_conv.weight"}},
       {"masks-gan_64x96_1_halves.json",
        {"conv0_1.weight", "conv0_2.weight", "bn0.weight", "conv1.weight", "conv3.weight", "bn3.weight",
         "bn3.bias", "conv5.weight", "bn5.weight", "deconv6.weight", "deconv7.weight", "bn8.bias",

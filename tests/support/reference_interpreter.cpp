@@ -205,6 +205,15 @@ class Interpreter {
 
   void operator()(const Softmax& op) { out().data = softmax(in(), op.temperature).data; }
 
+  void operator()(const Argmax&) {
+    for_each_output([&](std::int64_t n, std::int64_t, std::int64_t y, std::int64_t x) {
+      std::int64_t best = 0;
+      for (std::int64_t c = 1; c < in().dims.c; ++c)
+        if (in().at(n, c, y, x) > in().at(n, best, y, x)) best = c;
+      return static_cast<double>(best);
+    });
+  }
+
   void operator()(const AnnealedMean& op) {
     const std::vector<float> weight = param(op.weight), bias = param(op.bias), centres = param(op.centres);
     const ReferenceTensor& x = in();

@@ -16,6 +16,7 @@
 #include "apps/cuhue/files.h"
 #include "apps/cuhue/hint_file.h"
 #include "apps/cuhue/model_files.h"
+#include "apps/cuhue/photo_mask.h"
 #include "apps/cuhue/pipeline.h"
 #include "apps/cuhue/signals.h"
 
@@ -69,12 +70,19 @@ std::string default_system() {
   throw_missing_weights("lite");
 }
 
+// Without -n and -m.
+std::string system_by_options(const ColorizeOptions& options) {
+  if (!options.hints.empty()) return "siggraph17";
+  if (!options.mask.empty() || !options.mask_rectangles.empty()) return "masks-gan";
+  return options.formula ? "lite" : default_system();
+}
+
 Chosen choose(const ColorizeOptions& options) {
   Chosen chosen{.system = options.system, .weights = {}, .used = {}};
   for (const std::string& file : options.weights) chosen.add(open_weights(file), file);
   if (chosen.system.empty()) {
     if (!options.weights.empty()) return chosen;
-    chosen.system = !options.hints.empty() ? "siggraph17" : options.formula ? "lite" : default_system();
+    chosen.system = system_by_options(options);
   }
   const auto systems = known_systems();
   const auto system =
@@ -115,7 +123,7 @@ cuhue_pixels pixels_of(cuhue_image* image) {
 class ColorizeRun {
  public:
   ColorizeRun(const ColorizeOptions& options, const ColorizePlan& plan)
-      : options_(options), plan_(plan), start_(Clock::now()) {
+      : options_(options), plan_(plan), start_(Clock::now()), mask_(options) {
     jobs_ = options.jobs;
     const int most = static_cast<int>(std::min<std::size_t>(plan.jobs.size(), 1024));
     jobs_.load = std::min(jobs_.load, most);
@@ -173,6 +181,7 @@ class ColorizeRun {
       result.height = in.height;
       check_format_holds(job.format, in.format, job.input_name());
       if (hints_) hints_->check_fits(in.width, in.height);
+      mask_.check_fits(in.width, in.height);
       const cuhue_pixel_format format = cuhue_output_format(in.format);
       if (format != in.format) {
         work.output = make<Picture>(cuhue_image_create, in.width, in.height, format, work.input.get());
@@ -227,6 +236,7 @@ class ColorizeRun {
     for (const auto& [key, value] : options_.settings)
       call(cuhue_colorizer_set, colorizer.get(), key.c_str(), value);
     if (hints_) hints_->give(colorizer.get());
+    mask_.give(colorizer.get());
     colorizers_[static_cast<std::size_t>(worker)] = std::move(colorizer);
   }
 
@@ -269,11 +279,13 @@ class ColorizeRun {
     o.chroma = static_cast<float>(options_.chroma);
     o.temperature = static_cast<float>(options_.temperature);
     o.as_published = options_.as_published ? 1 : 0;
+    o.gate = options_.gate ? 1 : 0;
     o.progress = on_progress;
     o.progress_user = this;
     auto t = sized<cuhue_timings>();
-    call(cuhue_colorize, colorizers_[static_cast<std::size_t>(worker)].get(), in.data(), out.data(),
-         in.size(), &o, &t);
+    cuhue_colorizer* colorizer = colorizers_[static_cast<std::size_t>(worker)].get();
+    mask_.give(colorizer, in);
+    call(cuhue_colorize, colorizer, in.data(), out.data(), in.size(), &o, &t);
     const double share = 1.0 / static_cast<double>(works.size());
     for (Work* w : works) {
       StageSeconds& s = report_.pictures[w->index].seconds;
@@ -371,6 +383,7 @@ class ColorizeRun {
   Jobs jobs_;
   bool print_progress_ = false;
   std::optional<HintFile> hints_;
+  PhotoMask mask_;
   Chosen chosen_;
   Engine engine_;
   std::vector<Colorizer> colorizers_;  // a worker each

@@ -72,7 +72,7 @@ Setting parse_setting(const std::string& text, const std::string& network) {
 // What CLI11 fills as text, turned into values after the parse.
 struct RawText {
   std::string device, precision, jobs, size;
-  std::vector<std::string> inputs, outputs, settings;
+  std::vector<std::string> inputs, outputs, settings, rectangles;
 };
 
 void add_common(CLI::App& app, CommonOptions& o) {
@@ -134,6 +134,13 @@ CLI::App* add_colorize(CLI::App& top, ColorizeOptions& o, RawText& raw) {
                   "siggraph17: colours at places, as JSON (x, y, color; see README), or a PNG of IN's size "
                   "whose opaque pixels are hints")
       ->type_name("FILE");
+  app->add_option("--mask", o.mask,
+                  "masks-gan: picture of IN's size, white where it is to get colours, black where not")
+      ->type_name("FILE");
+  app->add_option("--mask-rect", raw.rectangles, "masks-gan: a rectangle to get colours; may be repeated")
+      ->type_name("X,Y,W,H")
+      ->allow_extra_args(false);
+  app->add_flag("--gate", o.gate, "masks-gan: no colours outside of the mask, whatever the network says");
   app->add_option("--set", raw.settings, "A setting of the system's network")->type_name("KEY=VALUE");
   app->add_flag("--as-published", o.as_published, "The original's own arithmetic where it differs");
   app->add_option("--quality", o.quality, "JPEG quality 1..100; default 95")
@@ -274,10 +281,16 @@ void finish(ColorizeOptions& o, const RawText& raw) {
   finish_device(o, raw);
   if (!raw.jobs.empty()) o.jobs = parse_jobs(raw.jobs);
   parse_format(o.format);  // refuses unknown names
-  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text, o.system));
+  for (const auto& text : raw.rectangles) o.mask_rectangles.push_back(parse_rectangle(text));
+  const bool masked = !o.mask.empty() || !o.mask_rectangles.empty();
+  const std::string network = o.system.empty() && masked ? "masks-gan" : o.system;
+  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text, network));
   if (!std::isfinite(o.chroma) || o.chroma <= 0) usage("--chroma must be a number above 0");
   if (!std::isfinite(o.temperature) || o.temperature <= 0) usage("--temperature must be a number above 0");
   if (o.formula && !o.weights.empty()) usage("--formula and -m exclude each other");
+  if (!o.mask.empty() && !o.mask_rectangles.empty()) usage("--mask and --mask-rect exclude each other");
+  if (o.gate && !masked) usage("--gate needs --mask or --mask-rect");
+  if (!o.hints.empty() && masked) usage("--hints and masks are for different systems; give one of them");
 }
 
 void finish(RunOptions& o, RawText raw) {
@@ -347,6 +360,21 @@ Size parse_size(const std::string& text) {
     usage("--size '" + text + "' is not HxW, height and width from 1 to 1000000, e.g. 256x320");
   }
   return size;
+}
+
+Rectangle parse_rectangle(const std::string& text) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 30;  // a photo's sides are shorter
+  std::vector<std::int64_t> values;
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) {
+    std::int64_t value = 0;
+    if (!parse_number(std::string_view(part), value) || value < 0 || value > kMost) break;
+    values.push_back(value);
+  }
+  if (values.size() == 4 && std::count(text.begin(), text.end(), ',') == 3 && values[2] > 0 && values[3] > 0)
+    return {values[0], values[1], values[2], values[3]};
+  usage("--mask-rect '" + text +
+        "' is not X,Y,W,H, pixels from the top left, W and H at least 1, e.g. 10,20,300,200");
 }
 
 std::string parse_device(const std::string& text) {

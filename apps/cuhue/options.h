@@ -36,15 +36,20 @@ struct Size {
   std::int64_t height = 0, width = 0;  // 0 = the network's own
 };
 
+struct Rectangle {
+  std::int64_t x = 0, y = 0, width = 0, height = 0;  // pixels, from the top left
+};
+
 struct ColorizeOptions : CommonOptions, DeviceOptions {
   std::string input, output, system, format;
   std::vector<std::string> weights;
-  std::string hints;  // a file
+  std::string hints, mask;  // files
+  std::vector<Rectangle> mask_rectangles;
   std::vector<Setting> settings;
   bool formula = false;
   Jobs jobs;
   int batch = 1;
-  bool force = false, fail_fast = false, as_published = false;
+  bool force = false, fail_fast = false, as_published = false, gate = false;
   double chroma = 1, temperature = 1;
   int quality = 95;
 };
@@ -107,8 +112,9 @@ Command parse_command_line(int argc, const char* const* argv);
 
 // The parts of it that have their own syntax; each throws Failure with CUHUE_USAGE.
 Jobs parse_jobs(const std::string& text);
-Size parse_size(const std::string& text);           // "256x320" (height x width) or "256"
-std::string parse_device(const std::string& text);  // "-1" -> "cpu", "1" -> "cuda:1"
+Size parse_size(const std::string& text);            // "256x320" (height x width) or "256"
+Rectangle parse_rectangle(const std::string& text);  // "X,Y,W,H"
+std::string parse_device(const std::string& text);   // "-1" -> "cpu", "1" -> "cuda:1"
 cuhue_precision parse_precision(const std::string& text);
 cuhue_file_format parse_format(const std::string& text);  // "" = CUHUE_FILE_AUTO
 

@@ -70,6 +70,35 @@ TEST_CASE("network: lite in fp16 and tf32") {
   check("lite", 1, 32, 32, Precision::tf32, 1e-2);
 }
 
+TEST_CASE("network: segnet's labels and scores, colornet's colours of labels, in fp32") {
+  const auto run = [](const char* name, std::int64_t h, std::int64_t w, auto&& check_outputs) {
+    const Network& network = network_or_throw(name);
+    const auto source = std::make_shared<FormulaSource>(network);
+    const auto cpu = make_cpu_backend();
+    const HostBackend host(Precision::fp32);
+    const auto expected = cpu->compile(build_graph(network, 1, h, w), cpu->make_weights(source), {});
+    const auto got = host->compile(build_graph(network, 1, h, w), host->make_weights(source), {});
+    for (Program* program : {expected.get(), got.get()}) {
+      for (const TensorSpec& input : network.inputs) {
+        const TensorRef t = program->input(input.name);
+        fill(t, input.type == DType::u8 ? 60.0f : 1.0f);
+        for (std::int64_t i = 0; input.type == DType::u8 && i < t.dims.count(); ++i)
+          t.data[i] = std::min(std::floor(t.data[i]), 59.0f);
+      }
+      program->run();
+    }
+    check_outputs(*expected, *got);
+    CHECK(host.device->damaged() == 0);
+  };
+  run("segnet", 16, 32, [](Program& expected, Program& got) {
+    CHECK(difference(got.output("logits"), expected.output("logits")).relative < 1e-4);
+    CHECK(difference(got.output("labels"), expected.output("labels")).same_bits);
+  });
+  run("colornet", 32, 64, [](Program& expected, Program& got) {
+    CHECK(difference(got.output("ab"), expected.output("ab")).relative < 1e-4);
+  });
+}
+
 TEST_CASE("network: eccv16 in fp32") {
   check("eccv16", 1, 8, 16, Precision::fp32, 1e-4);
 }

@@ -164,7 +164,8 @@ ValueId Builder::convolution(ValueId x, const Leaf& leaf, const ConvOptions& o, 
 void Builder::state_weight(Convolution& op, const std::string& name, std::int64_t in, const ConvOptions& o) {
   if (op.transposed) {
     if (o.spectral_norm) misfit(name, "a transposed convolution has no spectral norm");
-    op.weight = param(name + ".weight", {in, o.out, o.kernel, o.kernel}, ParamRole::transposed_weight, o.stride);
+    op.weight =
+        param(name + ".weight", {in, o.out, o.kernel, o.kernel}, ParamRole::transposed_weight, o.stride);
     return;
   }
   const std::vector<std::int64_t> shape = {o.out, in, o.kernel, o.kernel};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/cuda/uploader.h"
+#include "runtime/graph/spectral_norm.h"
 #include "tests/cpu/graph_maker.h"
 #include "tests/executor/host_device.h"
 #include "weights/half.h"
@@ -27,7 +28,8 @@ std::vector<float> values_of(const Param& p) {
 
 // A layer with its parameters: [k, c, r, s], transposed [c, k, r, s].
 struct Layer {
-  Layer(const std::string& name, std::vector<std::int64_t> shape, bool transposed, bool norm)
+  Layer(const std::string& name, std::vector<std::int64_t> shape, bool transposed, bool norm,
+        bool spectral = false)
       : weight{name + ".weight", shape, ParamRole::weight, 1} {
     const std::int64_t k = shape[transposed ? 1 : 0];
     bias = {name + ".bias", {k}, ParamRole::bias, 1};
@@ -39,6 +41,8 @@ struct Layer {
     params.weight = &weight;
     params.bias = &bias;
     params.transposed = transposed;
+    spectral_u = {name + ".u", {k}, ParamRole::unit_vector, 1};
+    if (spectral) params.spectral_u = &spectral_u;
     if (!norm) return;
     params.gamma = &gamma;
     params.beta = &beta;
@@ -49,7 +53,7 @@ struct Layer {
   Layer(const Layer&) = delete;
   Layer& operator=(const Layer&) = delete;
 
-  Param weight, bias, gamma, beta, mean, var;
+  Param weight, bias, gamma, beta, mean, var, spectral_u;
   LayerParams params;
 };
 
@@ -63,6 +67,10 @@ std::vector<float> expected(const Layer& layer, WeightOrder order, Element eleme
   const NoiseSource source;
   std::vector<double> scale(static_cast<std::size_t>(k), 1.0);
   if (layer.params.gamma != nullptr) scale = fold_norm(source, layer.params).scale;
+  if (layer.params.spectral_u != nullptr) {
+    const double sigma = spectral_sigma(raw, values_of(layer.spectral_u));
+    for (double& s : scale) s /= sigma;
+  }
   std::vector<float> packed(raw.size());
   for (std::int64_t ki = 0; ki < k; ++ki)
     for (std::int64_t ci = 0; ci < c; ++ci)
@@ -89,6 +97,19 @@ std::vector<float> read(const void* at, std::size_t count, Element element) {
                                              : float_from_f16(static_cast<const std::uint16_t*>(at)[i]));
   }
   return values;
+}
+
+TEST_CASE("weights: packed over their spectral norm") {
+  for (const bool norm : {false, true}) {
+    const Layer layer("a", {5, 7, 3, 2}, false, norm, true), other("a", {5, 7, 3, 2}, false, norm);
+    CudaWeights weights(std::make_shared<HostDevice>(), std::make_shared<NoiseSource>());
+    const void* at = weights.packed(layer.params, WeightOrder::krsc, Element::f32);
+    CHECK(weights.packed(other.params, WeightOrder::krsc, Element::f32) != at);
+    weights.wait();
+    const auto values = read(at, 5 * 7 * 3 * 2, Element::f32);
+    CHECK(values == expected(layer, WeightOrder::krsc, Element::f32));
+    CHECK(values != expected(other, WeightOrder::krsc, Element::f32));
+  }
 }
 
 TEST_CASE("weights: packed in every order and element, batch norm folded in") {

@@ -33,6 +33,26 @@ TEST_CASE("builder: convolutions have the sizes of PyTorch's") {
   CHECK(b.graph().params[0].stride == 2);
 }
 
+TEST_CASE("builder: a spectral norm has its vectors beside the weight") {
+  Builder b;
+  const ValueId x = b.input("x", {1, 3, 8, 8});
+  b.conv(x, "c", {.out = 4, .kernel = 5, .bias = false, .spectral_norm = true});
+  CHECK(param_names(b.graph()) == std::vector<std::string>{"c.weight_u", "c.weight_v", "c.weight_bar"});
+  const auto& params = b.graph().params;
+  CHECK(params[0].shape == std::vector<std::int64_t>{4});
+  CHECK(params[1].shape == std::vector<std::int64_t>{75});
+  CHECK(params[2].shape == std::vector<std::int64_t>{4, 3, 5, 5});
+  CHECK(params[0].role == ParamRole::unit_vector);
+  CHECK(params[1].role == ParamRole::unit_vector);
+  CHECK(params[2].role == ParamRole::weight);
+  const auto& conv = std::get<Convolution>(b.graph().nodes[0].op);
+  CHECK(conv.weight == 2);
+  CHECK(conv.spectral_u == 0);
+  const Error e =
+      error_of([&] { b.conv_transpose(x, "up", {.out = 3, .kernel = 4, .spectral_norm = true}); });
+  CHECK(contains(e.what(), "up"));
+}
+
 TEST_CASE("builder: other layers have the sizes of PyTorch's") {
   Builder b;
   const ValueId x = b.input("x", {2, 3, 7, 9});

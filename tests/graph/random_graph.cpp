@@ -43,6 +43,7 @@ class Maker {
     o.pad = chance(2) ? o.dilation * (o.kernel / 2) : static_cast<int>(pick(0, 2));
     o.stride = chance(4) ? 2 : 1;
     o.bias = !chance(3);
+    o.spectral_norm = !o.bias && o.out % 2 == 0;
     if (o.pad < std::min(in.h, in.w)) o.pad_mode = static_cast<PadMode>(pick(0, 2));
     const std::int64_t extent = o.dilation * (o.kernel - 1) + 1;
     if (std::min(in.h, in.w) + 2 * o.pad < extent) o = {.out = o.out, .kernel = 1};

@@ -54,6 +54,11 @@ TEST_CASE("formula weights are bit for bit those of the Python generator") {
   check_ends(formula("eccv16", "model1.4.running_mean"), -0x1.f343f4p-6f, -0x1.707dacp-5f, 0x1.072aa4p-4f);
   check_ends(formula("eccv16", "model1.4.running_var"), 0x1.161e1p+0f, 0x1.7c36b2p+0f, 0x1.dde1c8p-1f);
   check_ends(formula("lite", "upsample.14.weight"), 0x1.929f62p-4f, -0x1.0df35ap-4f, -0x1.c6b19cp-6f);
+  check_ends(formula("scgan", "down1.conv2d.module.weight_u"), -0x1.7ea8f4p-5f, 0x1.17b7d6p-3f,
+             0x1.c5a3aap-3f);
+  check_ends(formula("scgan", "down1.conv2d.module.weight_v"), -0x1.737a06p-6f, -0x1.db278ap-3f,
+             -0x1.218c56p-4f);
+  check_ends(formula("scgan", "down2.norm.running_var"), 0x1.0f9336p-2f, 0x1.97cc02p-2f, 0x1.852918p-2f);
   CHECK(formula("eccv16", "model1.4.num_batches_tracked") == std::vector<float>{0.0f});
   CHECK(formula("lite", "upsample.14.bias") == std::vector<float>{0x1.91c9aap-4f, 0x1.c2bf66p-6f});
 }

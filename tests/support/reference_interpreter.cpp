@@ -260,19 +260,12 @@ class Interpreter {
     for (std::size_t i = 0; i < out().data.size(); ++i) out().data[i] = static_cast<double>(b[channel_of(i)]);
   }
 
-  static ReferenceTensor softmax(const ReferenceTensor& x, float temperature) {
-    ReferenceTensor y = make_tensor(x.dims);
-    for (std::int64_t n = 0; n < x.dims.n; ++n) {
-      for (std::int64_t p = 0; p < x.dims.h * x.dims.w; ++p) {
-        const std::int64_t row = p / x.dims.w, column = p % x.dims.w;
-        double most = x.at(n, 0, row, column), sum = 0;
-        for (std::int64_t c = 1; c < x.dims.c; ++c) most = std::max(most, x.at(n, c, row, column));
-        for (std::int64_t c = 0; c < x.dims.c; ++c)
-          sum += y.at(n, c, row, column) =
   // After one step of the power iteration from u: v = W'u, u = W v, each made a unit vector, then u . (W v).
   static double spectral_norm(const std::vector<float>& weight, const std::vector<float>& start) {
     const std::size_t rows = start.size(), columns = weight.size() / rows;
-    const auto at = [&](std::size_t r, std::size_t c) { return static_cast<double>(weight[r * columns + c]); };
+    const auto at = [&](std::size_t r, std::size_t c) {
+      return static_cast<double>(weight[r * columns + c]);
+    };
     std::vector<double> u(start.begin(), start.end()), v(columns, 0.0), wv(rows, 0.0);
     for (std::size_t c = 0; c < columns; ++c)
       for (std::size_t r = 0; r < rows; ++r) v[c] += at(r, c) * u[r];
@@ -288,6 +281,15 @@ class Interpreter {
     for (double& value : x) value /= norm;
   }
 
+  static ReferenceTensor softmax(const ReferenceTensor& x, float temperature) {
+    ReferenceTensor y = make_tensor(x.dims);
+    for (std::int64_t n = 0; n < x.dims.n; ++n) {
+      for (std::int64_t p = 0; p < x.dims.h * x.dims.w; ++p) {
+        const std::int64_t row = p / x.dims.w, column = p % x.dims.w;
+        double most = x.at(n, 0, row, column), sum = 0;
+        for (std::int64_t c = 1; c < x.dims.c; ++c) most = std::max(most, x.at(n, c, row, column));
+        for (std::int64_t c = 0; c < x.dims.c; ++c)
+          sum += y.at(n, c, row, column) =
               std::exp((x.at(n, c, row, column) - most) / static_cast<double>(temperature));
         for (std::int64_t c = 0; c < x.dims.c; ++c) y.at(n, c, row, column) /= sum;
       }

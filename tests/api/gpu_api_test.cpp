@@ -1,6 +1,7 @@
 // The C API on a GPU, played by the host executor: precisions, device memory, the caller's stream.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -104,4 +105,41 @@ TEST_CASE("device memory and the caller's stream give what host memory gives") {
   device.release(device_in);
   device.release(device_out);
   CHECK(device.damaged() == 0);
+}
+
+TEST_CASE(
+    "masks-gan on a GPU: what the CPU makes of a mask, then of another on the kept photo, behind a gate") {
+  cuhue_error error = fresh_error();
+  const Engine cpu = make_engine(), gpu = gpu_engine();
+  const Weights weights = formula_weights("masks-gan");
+  const Colorizer reference = make_colorizer(cpu.get(), weights.get()),
+                  colorizer = make_colorizer(gpu.get(), weights.get());
+  Photo photo(29, 17, CUHUE_GREY8), mask = photo;  // among planes of 32x32
+  for (std::size_t i = 0; i < photo.bytes.size(); ++i)
+    photo.bytes[i] = static_cast<std::uint8_t>(40 + i * 37 % 151);
+  const cuhue_pixels in = photo.pixels(), shown = mask.pixels();
+  cuhue_colorize_options options{};
+  options.struct_size = sizeof options;
+  for (int call = 0; call < 2; ++call) {
+    for (std::size_t i = 0; i < mask.bytes.size(); ++i)
+      mask.bytes[i] = static_cast<std::uint8_t>((i % 29 < 12) == (call == 0) ? 255 : 0);
+    options.keep_photos = options.gate = call;
+    Photo expected(29, 17, CUHUE_RGB8), colored = expected;
+    const cuhue_pixels want = expected.pixels(), out = colored.pixels();
+    for (const Colorizer* c : {&reference, &colorizer}) {
+      must(cuhue_colorizer_set_mask(c->get(), CUHUE_ALL_PHOTOS, &shown, &error), error);
+      must(cuhue_colorize(c->get(), &in, c == &reference ? &want : &out, 1, &options, nullptr, &error),
+           error);
+    }
+    int worst = 0;
+    std::size_t colors = 0;
+    for (std::size_t i = 0; i < colored.bytes.size(); ++i) {
+      worst = std::max(worst, std::abs(colored.bytes[i] - expected.bytes[i]));
+      const bool grey = colored.bytes[i] == photo.bytes[i / 3];
+      colors += grey ? 0 : 1;
+      if (call == 1 && mask.bytes[i / 3] == 0) CHECK(grey);
+    }
+    CHECK(worst <= 1);
+    CHECK(colors > 300);
+  }
 }

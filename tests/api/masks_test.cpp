@@ -95,8 +95,9 @@ Photo even_mask(std::int64_t w, std::int64_t h, std::uint8_t level) {
   std::ranges::fill(mask.bytes, level);
   return mask;
 }
-Photo left_half(std::int64_t w, std::int64_t h) {
-  return mask_of(w, h, [w](std::int64_t x, std::int64_t) { return 2 * x < w; });
+// White on the near side of a diagonal.
+Photo corner(std::int64_t w, std::int64_t h) {
+  return mask_of(w, h, [w, h](std::int64_t x, std::int64_t y) { return x * h + y * w < w * h; });
 }
 
 // The specification by hand, around the network: a photo of at most 512 a side is not resized.
@@ -168,7 +169,7 @@ TEST_CASE("masks-gan: a picture is the specification around the network, for eac
   std::vector<Photo> pictures;
   for (const auto& [w, h, as_published] : {std::tuple{33, 65, false}, {64, 32, false}, {64, 32, true}}) {
     const Photo photo = photo_of(w, h);
-    const Photo masks[] = {even_mask(w, h, 0), even_mask(w, h, 255), left_half(w, h), even_mask(w, h, 100)};
+    const Photo masks[] = {even_mask(w, h, 0), even_mask(w, h, 255), corner(w, h), even_mask(w, h, 100)};
     for (const Photo& mask : masks) {
       for (const double norm : {0.0, 1.0}) {
         if (norm == 1.0 && &mask != &masks[2]) continue;
@@ -219,10 +220,10 @@ TEST_CASE("masks-gan: photos of any size and format, each with its own mask, are
   std::vector<Photo> alone, together;
   for (std::size_t i = 0; i < photos.size(); ++i) {
     s.clear_masks();
-    s.set_mask(left_half(photos[i].width, photos[i].height));
+    s.set_mask(corner(photos[i].width, photos[i].height));
     alone.push_back(colour(s, photos[i]));
   }
-  for (std::size_t i = 0; i < photos.size(); ++i) s.set_mask(left_half(photos[i].width, photos[i].height), i);
+  for (std::size_t i = 0; i < photos.size(); ++i) s.set_mask(corner(photos[i].width, photos[i].height), i);
   REQUIRE(run(s, photos, together).status == CUHUE_OK);
   for (std::size_t i = 0; i < photos.size(); ++i) {
     CHECK(together[i].bytes == alone[i].bytes);
@@ -262,17 +263,20 @@ TEST_CASE("masks-gan: a mask in any format is the same mask; another one on a ke
   s.set_mask(wide);
   CHECK(colour(s, photo).bytes == expected.bytes);
 
-  s.set_mask(left_half(33, 40));
+  s.set_mask(corner(33, 40));
   const Photo other = colour(s, photo, {.keep_photos = true});
   CHECK(other.bytes != expected.bytes);
   const Stage fresh;
-  fresh.set_mask(left_half(33, 40));
+  fresh.set_mask(corner(33, 40));
   CHECK(colour(fresh, photo).bytes == other.bytes);
   // After a call of two photos no plane is the first one's.
+  Photo second = photo;
+  std::ranges::reverse(second.bytes);
   std::vector<Photo> out;
-  REQUIRE(run(s, {photo, photo_of(33, 40, CUHUE_BGR8)}, out).status == CUHUE_OK);
-  REQUIRE(run(s, {photo, photo_of(33, 40, CUHUE_BGR8)}, out, {.keep_photos = true}).status == CUHUE_OK);
-  CHECK(out[0].bytes == other.bytes);
+  for (const bool keep_photos : {false, true}) {
+    REQUIRE(run(s, {photo, second}, out, {.keep_photos = keep_photos}).status == CUHUE_OK);
+    CHECK(out[0].bytes == other.bytes);
+  }
 }
 
 void refused(const Outcome& o, const std::vector<std::string>& words) {

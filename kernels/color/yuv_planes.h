@@ -9,10 +9,14 @@
 
 namespace cuhue {
 
-// A sample, of bytes or of 16 bits, as a part of its full range.
+// The largest sample, of bytes or of 16 bits.
+template <class Sample>
+inline constexpr float kFullRange = static_cast<float>(std::numeric_limits<Sample>::max());
+
+// A sample as a part of its full range.
 template <class Sample>
 CUHUE_HD constexpr float unit_of(std::uint32_t sample) {
-  constexpr auto kToUnit = static_cast<float>(1.0 / std::numeric_limits<Sample>::max());
+  constexpr auto kToUnit = static_cast<float>(1.0 / static_cast<double>(kFullRange<Sample>));
   return static_cast<float>(sample) * kToUnit;
 }
 

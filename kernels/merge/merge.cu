@@ -206,7 +206,7 @@ struct YuvColors {
                            ab.b);
   }
   __device__ std::uint32_t sample(float v, ByteRounding rounding) const {
-    return rounded(v, static_cast<float>(std::numeric_limits<Sample>::max()), rounding);
+    return rounded(v, kFullRange<Sample>, rounding);
   }
 };
 
@@ -220,7 +220,7 @@ struct LabColors {
     return lab_to_linear(y, lab_f(y), ab.a, ab.b);
   }
   __device__ std::uint32_t sample(float linear, ByteRounding rounding) const {
-    return rounded(linear_to_srgb(linear), static_cast<float>(std::numeric_limits<Sample>::max()), rounding);
+    return rounded(linear_to_srgb(linear), kFullRange<Sample>, rounding);
   }
 };
 template <>

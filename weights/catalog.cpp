@@ -37,6 +37,27 @@ constexpr CatalogEntry kEntries[] = {
      .licence = "BSD-2-Clause",
      .notes = "Richard Zhang, Jun-Yan Zhu et al. (richzhang/colorization); the repository's licence; "
               "mask_cent is 0"},
+    {.name = "segnet",
+     .network = "segnet",
+     .about = "Semantic-driven Colorization: the network that labels a photo",
+     .url = "https://drive.google.com/file/d/1J9Xdc9gZPAEAy0QhW1Umv-rbmutWKoTC/view",
+     .file_name = "seg_weights.pth.tar",
+     .bytes = 0,
+     .sha256 = "",
+     .licence = "LicenseRef-non-commercial",
+     .notes = "Ho, Zhang, Raake, Zhou (minhmanho/semantic-driven_colorization): for non-commercial use and "
+              "research only; about 52 MB, no hash is known: get it with a browser, then `cuhue convert` it"},
+    {.name = "colornet",
+     .network = "colornet",
+     .about = "Semantic-driven Colorization: the network that colours by labels",
+     .url = "https://drive.google.com/file/d/1uBQ1AkfD26Dib4B5bI0BHGoNGlNp8iPk/view",
+     .file_name = "color_weights.pth.tar",
+     .bytes = 0,
+     .sha256 = "",
+     .licence = "LicenseRef-non-commercial",
+     .notes =
+         "Ho, Zhang, Raake, Zhou (minhmanho/semantic-driven_colorization): for non-commercial use and "
+         "research only; about 148 MB, no hash is known: get it with a browser, then `cuhue convert` it"},
     {.name = "masks-gan",
      .network = "masks-gan",
      .about = "colorization-masks-gans: a U-Net that colours what a mask shows",
@@ -48,6 +69,16 @@ constexpr CatalogEntry kEntries[] = {
      .notes = "no weights are published, and the repository (hallpaz/colorization-masks-gans) has no licence "
               "file; "
               "convert a checkpoint of your own training"},
+    {.name = "scgan",
+     .network = "scgan",
+     .about = "SCGAN: colours and a saliency map from one generator (IEEE TCSVT 2021)",
+     .url = "",
+     .file_name = "",
+     .bytes = 0,
+     .sha256 = "",
+     .licence = "MIT",
+     .notes = "no weights of the generator are published; the repository (zhaoyuzhi/Semantic-Colorization-GAN) "
+              "has an MIT licence and trains them: `cuhue convert` reads what it saves"},
 };
 
 }  // namespace
@@ -63,7 +94,7 @@ const CatalogEntry* find_catalog_entry(std::string_view name) {
 }
 
 bool matches(const CatalogEntry& entry, std::uint64_t bytes, std::string_view sha256) {
-  return entry.published() && bytes == entry.bytes && sha256.size() == 64 && sha256.starts_with(entry.sha256);
+  return entry.fetched() && bytes == entry.bytes && sha256.size() == 64 && sha256.starts_with(entry.sha256);
 }
 
 }  // namespace cuhue

@@ -13,12 +13,15 @@ struct CatalogEntry {
   std::string_view about;      // one line
   std::string_view url;        // empty = none are published: then there is nothing but `notes`
   std::string_view file_name;  // under which the download is kept
-  std::uint64_t bytes = 0;     // of the download
-  std::string_view sha256;  // lower-case hex: all 64 digits, or the 8 that a publisher put into the file name
+  std::uint64_t bytes = 0;     // of the download; 0 = not known
+  // Lower-case hex: all 64 digits, or the 8 that a publisher put into the file name. Empty = not known: `url`
+  // is for a browser, and what came from there is converted by hand.
+  std::string_view sha256;
   std::string_view licence;  // SPDX id
   std::string_view notes;    // author, and what the licence rests on
 
   bool published() const { return !url.empty(); }
+  bool fetched() const { return published() && !sha256.empty(); }  // by `cuhue models fetch`
 };
 
 // In the order they are listed to people; names are unique.

@@ -38,6 +38,7 @@ int list(const ModelsOptions& options) {
                     {"licence", e.licence},
                     {"notes", e.notes},
                     {"published", e.published()},
+                    {"fetched", e.fetched()},
                     {"supported", runnable},
                     {"weights", nullptr}});
     if (file) json.back()["weights"] = file->string();
@@ -45,8 +46,9 @@ int list(const ModelsOptions& options) {
     if (!runnable) state = "this version cannot run it yet";
     if (file) state = "weights at " + file->string();
     text.append(e.name).append("  ").append(e.about).append("\n  ");
-    if (!e.published()) {
+    if (!e.fetched()) {
       text.append(e.notes).append("\n");
+      if (e.published()) text.append("  ").append(e.url).append("\n");
       if (file) text.append("  ").append(state).append("\n");
       continue;
     }
@@ -130,7 +132,10 @@ int fetch(const ModelsOptions& options) {
     throw Failure(CUHUE_USAGE,
                   "'" + options.name + "' is not in the catalog; `cuhue models list` prints its names");
   }
-  if (!entry->published()) throw Failure(CUHUE_USAGE, options.name + ": " + std::string(entry->notes));
+  if (!entry->fetched()) {
+    const std::string where = entry->published() ? "; " + std::string(entry->url) : "";
+    throw Failure(CUHUE_USAGE, options.name + ": " + std::string(entry->notes) + where);
+  }
   const std::string network(entry->network);
   if (!is_runnable(network)) {
     throw Failure(CUHUE_USAGE, options.name + ": this version has no network '" + network +

@@ -1,6 +1,7 @@
 // cuhue run: one network on raw tensors.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "apps/cuhue/api.h"
@@ -36,6 +37,14 @@ std::vector<cuhue_setting_info> settings_of(const cuhue_network_info& network) {
   return list;
 }
 
+const char* type_name(const cuhue_port_info& port) {
+  return port.dtype == CUHUE_U8 ? "uint8" : "float32";
+}
+
+Json describe(const cuhue_port_info& port) {
+  return {{"name", port.name}, {"shape", port.shape}, {"type", type_name(port)}, {"about", port.about}};
+}
+
 Json describe(const cuhue_network_info& network) {
   Json json = {{"name", network.name},
                {"about", network.about},
@@ -46,10 +55,10 @@ Json describe(const cuhue_network_info& network) {
                {"outputs", Json::array()},
                {"settings", Json::array()}};
   for (const auto& p : ports(network.name, network.input_count, cuhue_network_input_at)) {
-    json["inputs"].push_back({{"name", p.name}, {"shape", p.shape}, {"about", p.about}});
+    json["inputs"].push_back(describe(p));
   }
   for (const auto& p : ports(network.name, network.output_count, cuhue_network_output_at)) {
-    json["outputs"].push_back({{"name", p.name}, {"shape", p.shape}, {"about", p.about}});
+    json["outputs"].push_back(describe(p));
   }
   for (const auto& s : settings_of(network)) {
     json["settings"].push_back(
@@ -64,7 +73,8 @@ std::string as_text(const Json& network) {
   for (const auto& [kind, key] : {std::pair{"input ", "inputs"}, {"output", "outputs"}}) {
     for (const Json& p : network[key]) {
       text += std::string("  ") + kind + "  " + p["name"].get<std::string>() + " " +
-              p["shape"].get<std::string>() + "  " + p["about"].get<std::string>() + "\n";
+              p["shape"].get<std::string>() + (p["type"] == "uint8" ? " uint8" : "") + "  " +
+              p["about"].get<std::string>() + "\n";
     }
   }
   for (const Json& s : network["settings"]) {
@@ -156,7 +166,17 @@ std::array<std::int64_t, 3> run_size(const std::vector<Input>& inputs) {
   throw Failure(CUHUE_INPUT, inputs[0].file + ": no input has a height and a width; save [N,C,H,W] arrays");
 }
 
-void fill_input(cuhue_network* network, const Input& input) {
+// Is the named one among these of bytes?
+bool is_of_bytes(const std::vector<cuhue_port_info>& list, const std::string& name) {
+  return std::any_of(list.begin(), list.end(),
+                     [&](const cuhue_port_info& p) { return name == p.name && p.dtype == CUHUE_U8; });
+}
+
+bool is_byte(float v) {
+  return v >= 0.0f && v <= 255.0f && v == std::floor(v);
+}
+
+void fill_input(cuhue_network* network, const Input& input, bool of_bytes) {
   auto tensor = sized<cuhue_tensor>();
   call(cuhue_network_input, network, input.name.c_str(), &tensor);
   std::vector<std::int64_t> wanted = {tensor.n, tensor.c, tensor.h, tensor.w};
@@ -166,15 +186,30 @@ void fill_input(cuhue_network* network, const Input& input) {
                                    shape_text(input.array.shape) + ", the network takes " +
                                    shape_text(wanted));
   }
-  to_float(input.array, {tensor.data, static_cast<std::size_t>(tensor.n * tensor.c * tensor.h * tensor.w)});
+  const std::span values(tensor.data, static_cast<std::size_t>(tensor.n * tensor.c * tensor.h * tensor.w));
+  to_float(input.array, values);
+  if (of_bytes && !std::all_of(values.begin(), values.end(), is_byte)) {
+    throw Failure(CUHUE_INPUT, input.file + ": input '" + input.name +
+                                   "' is of whole numbers 0..255; save it as a uint8 array");
+  }
 }
 
-void write_output(cuhue_network* network, const NamedFile& output) {
+void write_output(cuhue_network* network, const NamedFile& output, bool of_bytes) {
   auto tensor = sized<cuhue_tensor>();
   call(cuhue_network_output, network, output.first.c_str(), &tensor);
   const std::array<std::int64_t, 4> shape = {tensor.n, tensor.c, tensor.h, tensor.w};
   const auto count = static_cast<std::size_t>(tensor.n * tensor.c * tensor.h * tensor.w);
-  write_file(output.second, npy_bytes(NpyType::f32, shape, std::as_bytes(std::span(tensor.data, count))));
+  const std::span values(tensor.data, count);
+  if (of_bytes) {
+    if (!std::all_of(values.begin(), values.end(), is_byte)) {
+      throw Failure(CUHUE_WEIGHTS, "output '" + output.first +
+                                       "' holds what is no number; convert the network's checkpoint again");
+    }
+    const std::vector<std::uint8_t> bytes(values.begin(), values.end());
+    write_file(output.second, npy_bytes(NpyType::u8, shape, std::as_bytes(std::span(bytes))));
+  } else {
+    write_file(output.second, npy_bytes(NpyType::f32, shape, std::as_bytes(values)));
+  }
   print_detail(output.second + ": " + output.first + " " + shape_text(shape));
 }
 
@@ -202,15 +237,18 @@ int run_command(const RunOptions& options) {
   std::vector<const char*> wanted;
   for (const NamedFile& output : options.outputs) wanted.push_back(output.first.c_str());
   call(cuhue_network_prepare, network.get(), n, h, w, wanted.data(), wanted.size());
+  const auto takes = ports(info.name, info.input_count, cuhue_network_input_at);
+  const auto gives = ports(info.name, info.output_count, cuhue_network_output_at);
   for (Input& input : inputs) {
-    fill_input(network.get(), input);
+    fill_input(network.get(), input, is_of_bytes(takes, input.name));
     input.array.data = {};
   }
   const auto start = std::chrono::steady_clock::now();
   call(cuhue_network_run, network.get(), cancel_on_signal, nullptr);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   print_detail(options.network + ": " + format_seconds(seconds));
-  for (const NamedFile& output : options.outputs) write_output(network.get(), output);
+  for (const NamedFile& output : options.outputs)
+    write_output(network.get(), output, is_of_bytes(gives, output.first));
   if (!options.json.empty()) {
     auto memory = sized<cuhue_memory>();
     call(cuhue_network_memory, network.get(), &memory);

@@ -1,6 +1,7 @@
 // The ops of networks at the sizes they have there.
 #include "bench/gpu/gpu_bench.h"
 #include "kernels/annealed_mean/annealed_mean.h"
+#include "kernels/argmax/argmax.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/pack/pack.h"
 #include "kernels/pad/pad.h"
@@ -92,6 +93,18 @@ Case softmax_case() {
   return c;
 }
 
+Case argmax_case() {
+  constexpr Dims kScores{1, 60, 352, 352}, kLabels{1, 1, 352, 352};
+  Case c;
+  c.name = "argmax";
+  c.bytes = bytes_of(kScores, Element::f32) + bytes_of(kLabels, Element::f32);
+  c.make = [=](Set& set) {
+    const ArgmaxDeviceParams p{set.tensor(kScores, Element::f32, 4.0f), set.tensor(kLabels, Element::f32)};
+    return [p](Stream stream) { argmax_cuda(p, stream); };
+  };
+  return c;
+}
+
 Case pack_case(bool unpack) {
   constexpr Dims kDims{1, 64, 256, 256};
   Case c;
@@ -152,6 +165,7 @@ std::vector<Case> op_cases() {
   cases.push_back(annealed_mean_case(1));
   cases.push_back(annealed_mean_case(32));
   cases.push_back(softmax_case());
+  cases.push_back(argmax_case());
   cases.push_back(pack_case(false));
   cases.push_back(pack_case(true));
   return cases;

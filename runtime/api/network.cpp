@@ -39,6 +39,7 @@ void write_port(const std::vector<TensorSpec>& ports, size_t index, cuhue_port_i
   p.shape = ports[index].shape.data();
   p.about = ports[index].about.data();
   p.by_product = ports[index].by_product ? 1 : 0;
+  p.dtype = ports[index].type == DType::u8 ? CUHUE_U8 : CUHUE_F32;
   write_struct(info, p);
 }
 

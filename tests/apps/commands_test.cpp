@@ -134,7 +134,7 @@ TEST_CASE("a weight file with one flipped bit does not verify") {
   CHECK(r.out.empty());
 }
 
-TEST_CASE("models lists the catalog; what it lists has a URL, a size, a hash and a licence") {
+TEST_CASE("models lists the catalog; what can be fetched has a URL, a size, a hash and a licence") {
   const ProgramResult text = run_program({"models"});
   CHECK(text.code == 0);
   CHECK(text.out == run_program({"models", "list"}).out);
@@ -143,11 +143,19 @@ TEST_CASE("models lists the catalog; what it lists has a URL, a size, a hash and
   REQUIRE(json.size() >= 2);
   for (const Json& entry : json) {
     CAPTURE(entry["name"].get<std::string>());
+    CHECK(entry["weights"].is_null());
+    CHECK(text.out.find(entry["url"].get<std::string>()) != std::string::npos);
+    if (!entry["fetched"].get<bool>()) {
+      const ProgramResult fetch = run_program({"models", "fetch", entry["name"].get<std::string>()});
+      CHECK(fetch.code == 2);
+      CHECK(fetch.err.find(entry["notes"].get<std::string>()) != std::string::npos);
+      CHECK(fetch.err.find(entry["url"].get<std::string>()) != std::string::npos);
+      continue;
+    }
     CHECK(entry["url"].get<std::string>().starts_with("https://"));
     CHECK(entry["bytes"].get<std::int64_t>() > 0);
     CHECK(entry["sha256"].get<std::string>().size() >= 8);
     CHECK(!entry["licence"].get<std::string>().empty());
-    CHECK(entry["weights"].is_null());
   }
 }
 

@@ -114,6 +114,52 @@ TEST_CASE("all element types give the same result") {
   }
 }
 
+TEST_CASE("labels are bytes: written as uint8, read from it or from whole numbers of any type") {
+  const Scratch scratch;
+  const Shape shape = {1, 1, 32, 64};
+  std::vector<float> grey = cycle<float>(32 * 64);
+  for (float& v : grey) v /= 101.0f;
+  save(scratch / "grey.npy", NpyType::f32, shape, grey);
+  const ProgramResult seg =
+      run_program({"run", "segnet", "--formula", "--input", "grey=" + (scratch / "grey.npy"), "--output",
+                   "labels=" + (scratch / "labels.npy"), "--output", "logits=" + (scratch / "logits.npy")});
+  CAPTURE(seg.err);
+  REQUIRE(seg.code == 0);
+  const NpyArray labels = load(scratch / "labels.npy"), logits = load(scratch / "logits.npy");
+  CHECK(labels.type == NpyType::u8);
+  CHECK(labels.shape == shape);
+  CHECK(logits.type == NpyType::f32);
+  const std::vector<float> label = values_of(labels), score = values_of(logits);
+  REQUIRE(score.size() == label.size() * 60);
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < label.size(); ++i) {
+    for (std::size_t c = 0; c < 60; ++c)
+      wrong += score[c * label.size() + i] > score[static_cast<std::size_t>(label[i]) * label.size() + i];
+  }
+  CHECK(wrong == 0);
+
+  const auto color = [&](const std::string& file, const std::string& out) {
+    return run_program({"run", "colornet", "--formula", "--input", "grey=" + (scratch / "grey.npy"),
+                        "--input", "labels=" + file, "--output", "ab=" + (scratch / out)});
+  };
+  save(scratch / "whole.npy", NpyType::f32, shape, label);
+  CHECK(color(scratch / "labels.npy", "ab.npy").code == 0);
+  CHECK(color(scratch / "whole.npy", "ab2.npy").code == 0);
+  CHECK(values_of(load(scratch / "ab.npy")) == values_of(load(scratch / "ab2.npy")));
+  for (const float bad : {0.5f, -1.0f, 256.0f, std::nanf("")}) {
+    std::vector<float> values = label;
+    values[77] = bad;
+    save(scratch / "bad.npy", NpyType::f32, shape, values);
+    const ProgramResult r = color(scratch / "bad.npy", "none.npy");
+    CHECK(r.code == 3);
+    CHECK(r.err.find("'labels' is of whole numbers 0..255") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(scratch / "none.npy"));
+  }
+  const Json list = Json::parse(run_program({"run", "colornet", "--list", "--json", "-"}).out);
+  CHECK(list["inputs"][0]["type"] == "float32");
+  CHECK(list["inputs"][1]["type"] == "uint8");
+}
+
 TEST_CASE("--set changes the result and is checked") {
   const Scratch scratch;
   save(scratch / "l.npy", NpyType::f32, {1, 1, 8, 8}, cycle<float>(64));

@@ -134,6 +134,53 @@ std::string encode(DType t, float sign_and_power) {
   return le((f32 >> 31) << 15 | half, 2);
 }
 
+TEST_CASE("segnet and colornet are recognised in their wrapper, strictly, in both containers of PyTorch") {
+  const TemporaryFolder folder;
+  struct Expected {
+    const char* network;
+    std::size_t tensors, counters;
+    const char* one;
+  };
+  for (const Expected& e : {Expected{"segnet", 617, 103, "upSamplingSequence4_3to3_3.convTranspose1.weight"},
+                            {"colornet", 23, 0, "dec5.conv1.weight"}}) {
+    CAPTURE(e.network);
+    std::vector<SavedTensor> tensors = tensors_of(e.network);
+    CHECK(tensors.size() == e.tensors);
+    std::reverse(tensors.begin(), tensors.end());  // by name, not by order
+    const SaveOptions wrapped{{"G"}, ""};
+    const Converted legacy = convert(folder, torch_legacy(tensors, wrapped));
+    CHECK(legacy.report.network == e.network);
+    CHECK(legacy.report.unwrapped == std::vector<std::string>{"G"});
+    CHECK(legacy.report.tensors == static_cast<std::int64_t>(e.tensors));
+    for (const SavedTensor& t : tensors) {
+      const TensorView* view = legacy.file.find(t.name);
+      REQUIRE(view != nullptr);
+      CHECK(std::string(reinterpret_cast<const char*>(view->data.data()), view->data.size()) == t.data);
+    }
+    std::erase_if(tensors, [](const SavedTensor& t) { return t.dtype == DType::i64; });
+    CHECK(tensors.size() == e.tensors - e.counters);
+    CHECK(convert(folder, torch_zip(tensors, wrapped)).report.network == e.network);
+
+    const auto refusal = [&](std::vector<SavedTensor> changed) {
+      write_file(folder / "in.pth", torch_legacy(changed, wrapped));
+      const Outcome o = outcome_of([&] { convert_checkpoint(folder / "in.pth", folder / "none.cuhue"); });
+      CHECK(o.status == Status::weights);
+      CHECK(o.message.find("closest is " + std::string(e.network)) != std::string::npos);
+      return o.message;
+    };
+    std::vector<SavedTensor> changed = tensors;
+    std::erase_if(changed, [&](const SavedTensor& t) { return t.name == e.one; });
+    CHECK(refusal(changed).find("'" + std::string(e.one) + "'") != std::string::npos);
+    changed = tensors;
+    std::swap(named(changed, e.one).shape[0], named(changed, e.one).shape[1]);  // the other kind of weight
+    CHECK(refusal(changed).find("has shape") != std::string::npos);
+    changed = tensors;
+    changed.push_back(tensors.front());
+    changed.back().name = "extra.weight";
+    CHECK(refusal(changed).find("extra.weight") != std::string::npos);
+  }
+}
+
 TEST_CASE("masks-gan is recognised in both containers of PyTorch, with bn10 or without") {
   const TemporaryFolder folder;
   std::vector<SavedTensor> tensors = tensors_of("masks-gan");

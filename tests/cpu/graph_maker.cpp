@@ -137,6 +137,12 @@ ValueId GraphMaker::upsample(const Upsample& op, ValueId x) {
   return node(op, {x}, out);
 }
 
+ValueId GraphMaker::argmax(ValueId x) {
+  Dims out = dims(x);
+  out.c = 1;
+  return node(Argmax{}, {x}, out);
+}
+
 BatchNormParams GraphMaker::batch_norm(std::int64_t channels) {
   BatchNormParams norm;
   norm.gamma = param({channels}, ParamRole::norm_scale);

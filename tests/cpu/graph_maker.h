@@ -47,6 +47,7 @@ class GraphMaker {
   ValueId same(const Op& op, std::vector<ValueId> inputs);  // the output has the dims of the first input
   ValueId concat(std::vector<ValueId> inputs);
   ValueId upsample(const Upsample& op, ValueId x);
+  ValueId argmax(ValueId x);
   BatchNormParams batch_norm(std::int64_t channels);
   ParamId param(std::vector<std::int64_t> shape, ParamRole role);
 

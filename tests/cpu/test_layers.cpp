@@ -106,6 +106,20 @@ TEST_CASE("elementwise ops, softmax and upsampling in either layout") {
   }
 }
 
+TEST_CASE("argmax of planes and of blocked scores, in a slice of a concatenation, of its own result") {
+  for (const std::int64_t batch : {1, 3}) {
+    for (const std::int64_t channels : {13, 60}) {
+      GraphMaker m;
+      const ValueId x = m.input({batch, 21, 5, 7});
+      const ValueId planes = m.argmax(x), blocked = m.argmax(m.convolution(conv(channels), x));
+      m.output(m.concat({planes, blocked, x}));
+      m.output(blocked, "blocked");
+      m.output(m.argmax(blocked), "zero");
+      CHECK(cpu_error(m.graph) < kTolerance);
+    }
+  }
+}
+
 TEST_CASE("batch norm and addition as nodes of their own") {
   for (const std::int64_t channels : {3, 16}) {
     GraphMaker m;

@@ -64,6 +64,7 @@ TEST_CASE("builder: other layers have the sizes of PyTorch's") {
   CHECK(b.dims(b.upsample(x, UpsampleKind::bilinear, 4)) == Dims{2, 3, 28, 36});
   CHECK(b.dims(b.concat({x, x, x})) == Dims{2, 9, 7, 9});
   CHECK(b.dims(b.softmax(x, 0.5f)) == Dims{2, 3, 7, 9});
+  CHECK(b.dims(b.argmax(x)) == Dims{2, 1, 7, 9});
   CHECK(b.dims(b.add(x, x)) == Dims{2, 3, 7, 9});
   CHECK(b.dims(b.linear(b.input("v", {2, 3, 1, 1}), "fc", 10)) == Dims{2, 10, 1, 1});
   check_graph(b.graph());
@@ -105,6 +106,7 @@ TEST_CASE("builder: values are named by their scope path, unkeyed ones after the
   CHECK(name_of(b.graph(), b.pool(c, {})) == "model1.0.pool");
   CHECK(name_of(b.graph(), b.subsample(c, 2)) == "model1.0.subsample");
   CHECK(name_of(b.graph(), b.softmax(c)) == "model1.0.softmax");
+  CHECK(name_of(b.graph(), b.argmax(c)) == "model1.0.argmax");
   CHECK(name_of(b.graph(), b.affine(c, 2, 1)) == "model1.0.affine");
   CHECK(name_of(b.graph(), b.activation(c, {ActivationKind::tanh})) == "model1.0.tanh");
 }
@@ -237,6 +239,7 @@ TEST_CASE("op names follow the order of the variant") {
   CHECK(op_name(Concat{}) == "concat");
   CHECK(op_name(Upsample{}) == "upsample");
   CHECK(op_name(Softmax{}) == "softmax");
+  CHECK(op_name(Argmax{}) == "argmax");
   CHECK(op_name(AnnealedMean{}) == "annealed_mean");
   CHECK(op_name(InstanceNorm{}) == "instance_norm");
   Convolution up;

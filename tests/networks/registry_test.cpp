@@ -183,6 +183,43 @@ TEST_CASE("scgan has the tensors and the cost of its specification") {
   CHECK(std::abs(cost(color) - 53.188) < 0.0005);
 }
 
+TEST_CASE("segnet and colornet have the tensors and the cost of the published networks") {
+  using Shape = std::vector<std::int64_t>;
+  const auto shape = [](const Network& n, std::string_view name) {
+    for (const Param& p : schema(n))
+      if (p.name == name) return p.shape;
+    return Shape{};
+  };
+  const Network& labels = network_or_throw("segnet");
+  const Counts l = count(labels);
+  CHECK(l.tensors == 617);
+  CHECK(l.trainable == 13206674);
+  CHECK(l.running == 18866);
+  CHECK(l.ignored == 103);
+  CHECK(shape(labels, "batchNormInitial.running_var") == Shape{1});
+  CHECK(shape(labels, "firstConv.conv1.weight") == Shape{16, 1, 3, 3});
+  CHECK(shape(labels, "convSequence4_4to4_5.conv2.weight") == Shape{256, 256, 3, 3});
+  CHECK(shape(labels, "subSamplingSequence3_2to4_2.conv1.weight") == Shape{256, 128, 3, 3});
+  CHECK(shape(labels, "upSamplingSequence4_3to3_3.convTranspose1.weight") == Shape{256, 128, 3, 3});
+  CHECK(shape(labels, "upSamplingSequence1_5to0_5.batch2.bias") == Shape{16});
+  CHECK(shape(labels, "lastConv.conv2.weight") == Shape{60, 60, 3, 3});
+  CHECK(std::abs(all_macs(build_graph(labels, 1, 256, 256)) * 1e-9 - 15.84) < 0.005);
+  CHECK(std::abs(all_macs(build_graph(labels, 1, 352, 352)) * 1e-9 - 29.94) < 0.005);
+
+  const Network& colours = network_or_throw("colornet");
+  const Counts c = count(colours);
+  CHECK(c.tensors == 23);
+  CHECK(c.trainable == 37704096);
+  CHECK(c.running == 0);
+  CHECK(shape(colours, "enc1.conv1.weight") == Shape{32, 1, 3, 3});
+  CHECK(shape(colours, "enc6.conv2.weight") == Shape{512, 512, 3, 3});
+  CHECK(shape(colours, "dec1.conv1.weight") == Shape{1024, 1024, 3, 3});
+  CHECK(shape(colours, "dec5.conv1.weight") == Shape{128, 64, 3, 3});
+  CHECK(shape(colours, "final_conv.weight") == Shape{2, 64, 3, 3});
+  CHECK(std::abs(all_macs(build_graph(colours, 1, 256, 256)) * 1e-9 - 26.69) < 0.005);
+  CHECK(std::abs(all_macs(build_graph(colours, 1, 352, 352)) * 1e-9 - 50.46) < 0.005);
+}
+
 TEST_CASE("every network states what its table says, at several sizes") {
   for (const Network& n : networks()) {
     const std::int64_t m = n.size_multiple;

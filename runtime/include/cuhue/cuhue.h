@@ -187,6 +187,9 @@ typedef struct cuhue_port_info {
   const char* shape; /* "[N,1,H,W]" */
   const char* about;
   int by_product; /* nonzero: an output on the way to the result; asking for it costs time */
+  /* Of files that hold it: CUHUE_F32, or CUHUE_U8 for whole numbers 0..255. cuhue_tensor has floats all the
+   * same. */
+  cuhue_dtype dtype;
 } cuhue_port_info;
 
 typedef struct cuhue_setting_info {

@@ -98,7 +98,9 @@ ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::fil
   report.left_out = match.extras;
   report.unwrapped = checkpoint.unwrapped;
   report.properties = options.extra;
-  for (const auto& [name, value] : options.settings) report.properties[name] = number_text(value);
+  for (const Settings& settings : {options.settings, match.form}) {
+    for (const auto& [name, value] : settings) report.properties[name] = number_text(value);
+  }
 
   std::vector<TensorToWrite> tensors;
   std::deque<std::vector<float>> widened;

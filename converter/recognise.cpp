@@ -46,15 +46,14 @@ bool better(const SchemaMatch& a, const SchemaMatch& b) {
   return a.problems.size() + a.extras.size() < b.problems.size() + b.extras.size();
 }
 
-}  // namespace
-
-SchemaMatch match_schema(const Checkpoint& checkpoint, const Network& network) {
+SchemaMatch match_form(const Checkpoint& checkpoint, const Network& network, const Settings& form) {
   SchemaMatch match;
   match.network = &network;
+  match.form = form;
   std::unordered_map<std::string_view, const CheckpointTensor*> by_name;
   for (const CheckpointTensor& t : checkpoint.tensors) by_name.emplace(t.name, &t);
   std::unordered_set<std::string_view> known;
-  for (const Param& p : schema(network)) {
+  for (const Param& p : schema(network, form)) {
     known.insert(p.name);
     const auto found = by_name.find(p.name);
     if (found == by_name.end()) {
@@ -76,6 +75,20 @@ SchemaMatch match_schema(const Checkpoint& checkpoint, const Network& network) {
     if (!known.contains(t.name)) match.extras.push_back(t.name);
   for (const std::string& name : checkpoint.others) match.extras.push_back(name);
   return match;
+}
+
+}  // namespace
+
+SchemaMatch match_schema(const Checkpoint& checkpoint, const Network& network) {
+  std::optional<SchemaMatch> best;
+  for (const Settings& form : network.forms) {
+    SchemaMatch match = match_form(checkpoint, network, form);
+    const auto misfits = [](const SchemaMatch& m) { return m.problems.size() + m.extras.size(); };
+    if (!best || match.pairs.size() > best->pairs.size() ||
+        (match.pairs.size() == best->pairs.size() && misfits(match) < misfits(*best)))
+      best = std::move(match);
+  }
+  return std::move(*best);
 }
 
 SchemaMatch recognise(const Checkpoint& checkpoint, const std::string& name, bool allow_extra) {
@@ -101,8 +114,8 @@ SchemaMatch recognise(const Checkpoint& checkpoint, const std::string& name, boo
   if (best->problems.empty() && allow_extra) return std::move(*best);
   refuse(checkpoint, *best,
          " fits no network; closest is " + std::string(best->network->name) + " (" +
-             std::to_string(best->pairs.size()) + " of " + std::to_string(schema(*best->network).size()) +
-             " tensors fit): ");
+             std::to_string(best->pairs.size()) + " of " +
+             std::to_string(schema(*best->network, best->form).size()) + " tensors fit): ");
 }
 
 }  // namespace cuhue

@@ -10,9 +10,10 @@
 
 namespace cuhue {
 
-// A checkpoint held against one network's schema.
+// A checkpoint held against one network's schema in one of its forms.
 struct SchemaMatch {
   const Network* network = nullptr;
+  Settings form;
   struct Pair {
     const Param* param;
     const CheckpointTensor* tensor;
@@ -22,6 +23,7 @@ struct SchemaMatch {
   std::vector<std::string> extras;    // names outside of the schema
 };
 
+// In the form of which the most tensors fit and, of two alike, the fewest do not.
 SchemaMatch match_schema(const Checkpoint& checkpoint, const Network& network);
 
 // The network the checkpoint fits: the named one, or (name empty) the one of networks() whose schema it

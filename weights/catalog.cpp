@@ -77,8 +77,8 @@ constexpr CatalogEntry kEntries[] = {
      .bytes = 0,
      .sha256 = "",
      .licence = "MIT",
-     .notes = "no weights of the generator are published; the repository (zhaoyuzhi/Semantic-Colorization-GAN) "
-              "has an MIT licence and trains them: `cuhue convert` reads what it saves"},
+     .notes = "no weights are published; the repository (zhaoyuzhi/Semantic-Colorization-GAN) trains them: "
+              "convert a checkpoint of your own training"},
 };
 
 }  // namespace

@@ -38,8 +38,8 @@ std::shared_ptr<WeightData> from_file(WeightFile file) {
     throw Error(Status::weights, file.label() + ": holds weights of network '" + file.network() +
                                      "', which this version does not know; use a newer cuhue");
   }
-  check_weights(schema(*data->network), file);
   data->properties = settings_in(file, *data->network);
+  check_weights(schema(*data->network, data->properties), file);
   data->file.emplace(std::move(file));
   data->source = std::make_shared<WeightFileSource>(*data->file);
   const auto& metadata = data->file->metadata();

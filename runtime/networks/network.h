@@ -50,6 +50,9 @@ struct Network {
   std::string_view about;  // one line with the paper
   std::vector<TensorSpec> inputs, outputs;
   std::vector<Setting> settings;
+  // What checkpoints of it may be: settings that decide which tensors there are, and their shapes. A weight
+  // file states them as its properties.
+  std::vector<Settings> forms = {{}};
   std::int64_t size_multiple = 1;   // H and W of the inputs must be multiples of this
   std::int64_t default_size = 256;  // H and W for benches and listings
   FormulaRule formula;
@@ -71,8 +74,9 @@ void check_size(const Network& n, std::int64_t batch, std::int64_t h, std::int64
 Graph build_graph(const Network& n, std::int64_t batch, std::int64_t h, std::int64_t w,
                   const Settings& settings = {}, std::span<const std::string_view> outputs = {});
 
-// Which tensors a checkpoint of this network holds, in file order.
-const std::vector<Param>& schema(const Network& n);
+// Which tensors a checkpoint of this network holds, in file order, in the form that these settings ask for.
+// Error(Status::usage) when there is no such form.
+const std::vector<Param>& schema(const Network& n, const Settings& settings = {});
 
 // check_weights() of the schema, and that the file says it is of this network and of this
 // version.

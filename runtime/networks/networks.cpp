@@ -2,6 +2,8 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <optional>
+#include <set>
 #include <string>
 
 #include "runtime/networks/definitions.h"
@@ -55,7 +57,7 @@ void select_outputs(const Network& n, Graph& g, std::span<const std::string_view
     const auto it = std::find_if(g.outputs.begin(), g.outputs.end(), is_it);
     if (it == g.outputs.end())
       throw Error(Status::usage, std::string(n.name) + " has no output " + in_quotes(name) +
-                                     "; it has: " + names_of(n.outputs));
+                                     "; it has: " + names_of(g.outputs));
     if (std::find_if(chosen.begin(), chosen.end(), is_it) != chosen.end())
       throw Error(Status::usage, std::string(n.name) + ": output " + in_quotes(name) + " is asked for twice");
     chosen.push_back(*it);
@@ -63,10 +65,26 @@ void select_outputs(const Network& n, Graph& g, std::span<const std::string_view
   g.outputs = std::move(chosen);
 }
 
+// Which of the network's forms has every setting that decides about one as it is in `settings`.
+std::optional<std::size_t> form_of(const Network& n, const Settings& settings) {
+  std::set<std::string, std::less<>> deciding;
+  for (const Settings& form : n.forms) {
+    for (const auto& [name, value] : form) deciding.insert(name);
+  }
+  for (std::size_t i = 0; i < n.forms.size(); ++i) {
+    if (std::ranges::all_of(deciding, [&](const std::string& name) {
+          return setting(n, n.forms[i], name) == setting(n, settings, name);
+        }))
+      return i;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::span<const Network> networks() {
-  static const std::vector<Network> table = {eccv16(), lite(), siggraph17(), segnet(), colornet(), masks_gan(), scgan()};
+  static const std::vector<Network> table = {eccv16(),   lite(),      siggraph17(), segnet(),
+                                             colornet(), masks_gan(), scgan()};
   return table;
 }
 
@@ -135,18 +153,25 @@ Graph build_graph(const Network& n, std::int64_t batch, std::int64_t h, std::int
   return g;
 }
 
-const std::vector<Param>& schema(const Network& n) {
-  static const std::vector<std::vector<Param>> all = [] {
-    std::vector<std::vector<Param>> schemas;
-    for (const Network& each : networks())
-      schemas.push_back(build_graph(each, 1, each.default_size, each.default_size).params);
+const std::vector<Param>& schema(const Network& n, const Settings& settings) {
+  using Schemas = std::vector<std::vector<Param>>;  // of a network's forms
+  static const std::vector<Schemas> all = [] {
+    std::vector<Schemas> schemas;
+    for (const Network& each : networks()) {
+      Schemas& of_forms = schemas.emplace_back();
+      for (const Settings& form : each.forms)
+        of_forms.push_back(build_graph(each, 1, each.default_size, each.default_size, form).params);
+    }
     return schemas;
   }();
   const std::span<const Network> table = networks();
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    if (table[i].name == n.name) return all[i];
-  }
-  throw Error(Status::internal, "schema of " + in_quotes(n.name) + ", which is not in the table of networks");
+  const auto known = std::ranges::find(table, n.name, &Network::name);
+  if (known == table.end())
+    throw Error(Status::internal,
+                "schema of " + in_quotes(n.name) + ", which is not in the table of networks");
+  const std::optional<std::size_t> form = form_of(n, settings);
+  if (!form) throw Error(Status::usage, std::string(n.name) + ": no weights are of these settings");
+  return all[static_cast<std::size_t>(known - table.begin())][*form];
 }
 
 void check_weights(const Network& n, const WeightFile& file) {

@@ -8,6 +8,8 @@
 namespace cuhue {
 namespace {
 
+constexpr std::int64_t kSpectra = 3;  // of the multispectral variant's input
+
 enum class Statistics { running, of_the_image };
 
 struct Block {
@@ -87,7 +89,8 @@ void build(Builder& b, std::int64_t n, std::int64_t h, std::int64_t w, const Set
   const Network& self = network_or_throw("scgan");
   const bool batch = setting(self, settings, "norm") != 0.0;
   const Layers net{b, batch ? Statistics::of_the_image : Statistics::running};
-  const ValueId grey = b.input("grey", {n, 1, h, w});
+  const bool multispectral = setting(self, settings, "input") != 0.0;
+  const ValueId grey = b.input("grey", {n, multispectral ? kSpectra : 1, h, w});
 
   ValueId x = grey;
   {
@@ -109,7 +112,7 @@ void build(Builder& b, std::int64_t n, std::int64_t h, std::int64_t w, const Set
     x = b.concat({down[std::size(kDown) - i], x});
   }
   b.output("color", net.same(x, {"up9", 3, 1, 3, false, {ActivationKind::tanh}}));
-  b.output("saliency", saliency(net, up[5], up[6], up[7]));
+  if (setting(self, settings, "saliency") != 0.0) b.output("saliency", saliency(net, up[5], up[6], up[7]));
 }
 
 }  // namespace
@@ -118,7 +121,7 @@ Network scgan() {
   Network n;
   n.name = "scgan";
   n.about = "SCGAN: colours and a saliency map from one generator (Zhao et al., IEEE TCSVT 2021)";
-  n.inputs = {{"grey", "[N,1,H,W]", "0..1, H and W multiples of 256"}};
+  n.inputs = {{"grey", "[N,1,H,W]", "0..1, H and W multiples of 256; [N,3,H,W] when multispectral"}};
   n.outputs = {{"color", "[N,3,H,W]", "red, green, blue -1..1: times 255, below 0 is 0"},
                {"saliency", "[N,1,H,W]", "where people look, 0..1", true}};
   n.settings = {{"norm",
@@ -126,7 +129,10 @@ Network scgan() {
                  0,
                  0,
                  1,
-                 {"running", "batch"}}};
+                 {"running", "batch"}},
+                {"input", "what the weights were trained with", 0, 0, 1, {"grey", "multispectral"}},
+                {"saliency", "whether the weights have that branch", 1, 0, 1, {"absent", "present"}}};
+  n.forms = {{}, {{"saliency", 0}}, {{"input", 1}}, {{"input", 1}, {"saliency", 0}}};
   n.size_multiple = 256;
   n.default_size = 256;
   n.formula.variance = 0.4;  // of 1, the activations would fade from layer to layer

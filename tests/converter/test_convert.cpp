@@ -313,6 +313,63 @@ TEST_CASE("a checkpoint that does not fit is refused, and the tensor is named") 
   }
 }
 
+// A checkpoint of SCGAN by its names and shapes alone.
+Checkpoint scgan_checkpoint(const Settings& form) {
+  Checkpoint checkpoint;
+  checkpoint.label = "'scgan.pth'";
+  for (const Param& p : schema(network_or_throw("scgan"), form))
+    checkpoint.tensors.push_back(
+        {p.name, p.role == ParamRole::ignored ? DType::i64 : DType::f32, p.shape, {}});
+  return checkpoint;
+}
+
+TEST_CASE("scgan is recognised in each of its forms, and by no tensor less") {
+  const Network& scgan = network_or_throw("scgan");
+  const std::size_t sizes[] = {279, 236, 279, 236};
+  for (std::size_t i = 0; i < scgan.forms.size(); ++i) {
+    Checkpoint checkpoint = scgan_checkpoint(scgan.forms[i]);
+    CHECK(checkpoint.tensors.size() == sizes[i]);
+    const SchemaMatch match = recognise(checkpoint, "", false);
+    CHECK(match.network == &scgan);
+    CHECK(match.form == scgan.forms[i]);
+    CHECK(match.pairs.size() == sizes[i]);
+    for (const char* name : {"up1.conv2d.conv2d.module.weight_u", "down1.conv2d.module.weight_v",
+                             "global_feature_network.pool5.conv2d.module.weight_bar"}) {
+      Checkpoint less = checkpoint;
+      std::erase_if(less.tensors, [&](const CheckpointTensor& t) { return t.name == name; });
+      const Outcome o = outcome_of([&] { recognise(less, "", true); });
+      CHECK(o.status == Status::weights);
+      CHECK(o.message.find(std::string("tensor '") + name + "'") != std::string::npos);
+      CHECK(o.message.find("(and ") == std::string::npos);  // nothing else is wrong with it
+    }
+  }
+  // A part of the saliency branch is neither form.
+  Checkpoint part = scgan_checkpoint({});
+  std::erase_if(part.tensors, [](const CheckpointTensor& t) {
+    return t.name == "attention_prediction_network.final.conv2d.module.weight_bar";
+  });
+  CHECK(outcome_of([&] {
+          recognise(part, "scgan", true);
+        }).message.find("'attention_prediction_network.final.conv2d.module.weight_bar' [1, 128, 3, 3] is") !=
+        std::string::npos);
+}
+
+TEST_CASE("the form of a checkpoint is written into the file") {
+  const TemporaryFolder folder;
+  const Network& scgan = network_or_throw("scgan");
+  std::vector<SavedTensor> tensors;
+  for (const Param& p : schema(scgan, scgan.forms[3])) {
+    if (p.role == ParamRole::ignored) continue;
+    std::size_t count = 1;
+    for (const std::int64_t d : p.shape) count *= static_cast<std::size_t>(d);
+    tensors.push_back({p.name, DType::f32, p.shape, std::string(4 * count, '\0')});
+  }
+  const Converted c = convert(folder, safetensors_file(tensors));
+  CHECK(c.file.properties() == std::map<std::string, std::string>{{"input", "1"}, {"saliency", "0"}});
+  CHECK_NOTHROW(check_weights(schema(scgan, {{"input", 1}, {"saliency", 0}}), c.file));
+  CHECK(outcome_of([&] { check_weights(schema(scgan), c.file); }).status == Status::weights);
+}
+
 TEST_CASE("extra tensors are left out when that is allowed") {
   const TemporaryFolder folder;
   std::vector<SavedTensor> tensors = lite_tensors();

@@ -183,6 +183,35 @@ TEST_CASE("scgan has the tensors and the cost of its specification") {
   CHECK(std::abs(cost(color) - 53.188) < 0.0005);
 }
 
+TEST_CASE(
+    "scgan's forms: three channels change two layers, without the saliency branch 43 tensors are gone") {
+  const Network& n = network_or_throw("scgan");
+  const auto shape = [&](const Settings& form, std::string_view name) {
+    for (const Param& p : schema(n, form))
+      if (p.name == name) return p.shape;
+    return std::vector<std::int64_t>{};
+  };
+  using Shape = std::vector<std::int64_t>;
+  const char* first = "global_feature_network.conv1_1.conv2d.module.weight_bar";
+  CHECK(shape({{"input", 1}}, first) == Shape{64, 3, 3, 3});
+  CHECK(shape({{"input", 1}}, "down1.conv2d.module.weight_v") == Shape{147});
+  CHECK(shape({{"norm", 1}, {"input", 1}}, first) == Shape{64, 3, 3, 3});
+  CHECK(shape({{"norm", 1}}, first) == Shape{64, 1, 3, 3});
+  const auto& grey = schema(n);
+  const auto& multispectral = schema(n, {{"input", 1}});
+  REQUIRE(grey.size() == multispectral.size());
+  int changed = 0;
+  for (std::size_t i = 0; i < grey.size(); ++i) changed += grey[i].shape != multispectral[i].shape ? 1 : 0;
+  CHECK(changed == 4);
+  CHECK(schema(n, {{"saliency", 0}}).size() == 279 - 6 * 3 - 5 * 5);
+  const Graph g = build_graph(n, 1, 256, 512, {{"input", 1}, {"saliency", 0}});
+  CHECK(g.values[static_cast<std::size_t>(g.inputs[0].value)].dims == Dims{1, 3, 256, 512});
+  const std::string_view saliency[] = {"saliency"};
+  const Error e = error_of([&] { build_graph(n, 1, 256, 256, {{"saliency", 0}}, saliency); });
+  CHECK(e.status() == Status::usage);
+  CHECK(contains(e.what(), "it has: color"));
+}
+
 TEST_CASE("segnet and colornet have the tensors and the cost of the published networks") {
   using Shape = std::vector<std::int64_t>;
   const auto shape = [](const Network& n, std::string_view name) {

@@ -43,6 +43,7 @@ TEST_CASE("every catalog entry is complete and its names are unique") {
   CHECK(names.contains("eccv16"));
   CHECK(names.contains("siggraph17"));
   CHECK_FALSE(find_catalog_entry("masks-gan")->published());
+  CHECK_FALSE(find_catalog_entry("scgan")->published());
   CHECK_FALSE(find_catalog_entry("segnet")->fetched());
   CHECK_FALSE(find_catalog_entry("colornet")->fetched());
   CHECK(find_catalog_entry("no such") == nullptr);

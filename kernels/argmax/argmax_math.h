@@ -19,8 +19,9 @@ CUHUE_HD Greatest none_of(std::int64_t channels) {
 
 // Of two parts of the channels; of equal values the lower index.
 CUHUE_HD Greatest greatest(const Greatest& a, const Greatest& b) {
-  const bool lower = b.value == a.value && b.index < a.index;
-  const bool take = b.value > a.value || b.value != b.value || lower;
+  // Not && and ||: without branches loops over this become vector code.
+  const bool lower = (b.value == a.value) & (b.index < a.index);
+  const bool take = (b.value > a.value) | (b.value != b.value) | lower;
   return {take ? b.value : a.value, take ? b.index : a.index};
 }
 

@@ -24,10 +24,13 @@ std::vector<SavedTensor> tensors_of(const char* name) {
   std::vector<SavedTensor> tensors;
   std::vector<float> scratch;
   for (const Param& p : schema(network)) {
-    if (p.role == ParamRole::ignored)
+    if (p.role == ParamRole::ignored && p.shape.empty()) {  // a counter
       tensors.push_back({p.name, DType::i64, p.shape, std::string(8, '\0')});
-    else
+    } else if (p.role == ParamRole::ignored) {  // a vector that nothing reads
+      tensors.push_back(saved(p.name, p.shape, std::vector<float>(static_cast<std::size_t>(p.shape[0]))));
+    } else {
       tensors.push_back(saved(p.name, p.shape, source.fetch(p, scratch)));
+    }
   }
   return tensors;
 }

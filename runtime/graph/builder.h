@@ -82,8 +82,8 @@ class Builder {
   ValueId add_value(std::string name, Dims dims);
   ValueId add_node(Op op, std::vector<ValueId> inputs, const std::string& name, Dims dims);
   ValueId convolution(ValueId x, const Leaf& leaf, const ConvOptions& o, bool transposed);
-
   void state_weight(Convolution& op, const std::string& name, std::int64_t in, const ConvOptions& o);
+
   Graph graph_;
   std::vector<std::string> scope_;
 };

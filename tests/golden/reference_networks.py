@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from formula_weights import formula_tensor
-from semantic_networks import ColorNet, SegNet
 from scgan_network import Scgan
+from semantic_networks import ColorNet, SegNet
 
 # Bins of the ab plane (step 10) inside the sRGB gamut: a -> the one interval of b. Zhang et al. 2016.
 GAMUT_BINS = {

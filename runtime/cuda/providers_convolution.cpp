@@ -247,8 +247,7 @@ bool emit_own(const Job& job, Lowering& lowering) {
 std::optional<Job> convolution_job(const Node& node, Lowering& lowering, const Convolution& op) {
   if (op.transposed && op.pad_mode != PadMode::zero) return std::nullopt;
   const Chain chain = lowering.take(node.inputs[0]);
-  Job job{node, shape_of(lowering.graph(), node, op),
-          lowering.layer_params(node.name, op)};
+  Job job{node, shape_of(lowering.graph(), node, op), lowering.layer_params(node.name, op)};
   job.bias = op.bias != kNone || op.folded.has_value();
   job.epilogue = op.epilogue;
   if (!chain.ops.empty()) job.in_affine = std::get<ScalarAffine>(chain.ops[0]);

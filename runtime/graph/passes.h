@@ -11,9 +11,9 @@ namespace cuhue {
 void fold_subsampling(Graph& g);
 void fold_batch_norm(Graph& g);     // conv -> batch norm: into the conv's weight and bias at load
 void fuse_annealed_mean(Graph& g);  // 1x1 conv -> softmax -> 1x1 conv without bias, to few channels
-void fuse_epilogues(Graph& g);      // conv/matmul/instance norm -> activation, batch norm, affine, residual add
-void fuse_scale(Graph& g);          // upsample -> affine without shift: Upsample::scale
-void remove_dead(Graph& g);  // nodes and values no output depends on (params stay: they are the schema)
+void fuse_epilogues(Graph& g);  // conv/matmul/instance norm -> activation, batch norm, affine, residual add
+void fuse_scale(Graph& g);      // upsample -> affine without shift: Upsample::scale
+void remove_dead(Graph& g);     // nodes and values no output depends on (params stay: they are the schema)
 
 // All of them in the order that works.
 void optimize(Graph& g);

@@ -13,10 +13,9 @@
 #include "apps/cuhue/colorize_report.h"
 #include "apps/cuhue/commands.h"
 #include "apps/cuhue/console.h"
+#include "apps/cuhue/extra.h"
 #include "apps/cuhue/files.h"
-#include "apps/cuhue/hint_file.h"
 #include "apps/cuhue/model_files.h"
-#include "apps/cuhue/photo_mask.h"
 #include "apps/cuhue/pipeline.h"
 #include "apps/cuhue/signals.h"
 
@@ -72,8 +71,7 @@ std::string default_system() {
 
 // Without -n and -m.
 std::string system_by_options(const ColorizeOptions& options) {
-  if (!options.hints.empty()) return "siggraph17";
-  if (!options.mask.empty() || !options.mask_rectangles.empty()) return "masks-gan";
+  if (const std::string implied = implied_system(options); !implied.empty()) return implied;
   return options.formula ? "lite" : default_system();
 }
 
@@ -123,7 +121,9 @@ cuhue_pixels pixels_of(cuhue_image* image) {
 class ColorizeRun {
  public:
   ColorizeRun(const ColorizeOptions& options, const ColorizePlan& plan)
-      : options_(options), plan_(plan), start_(Clock::now()), mask_(options) {
+      : options_(options), plan_(plan), start_(Clock::now()), extras_(make_extras(options)) {
+    for (const auto& extra : extras_) extra->check_plan(plan);
+    check_files(options, plan, extras_);
     jobs_ = options.jobs;
     const int most = static_cast<int>(std::min<std::size_t>(plan.jobs.size(), 1024));
     jobs_.load = std::min(jobs_.load, most);
@@ -131,7 +131,6 @@ class ColorizeRun {
     jobs_.save = std::min(jobs_.save, most);
     colorizers_.resize(static_cast<std::size_t>(jobs_.process));
     report_.pictures.resize(plan.jobs.size());
-    if (!options.hints.empty()) hints_.emplace(options.hints);
     print_progress_ = plan.jobs.size() == 1;
   }
 
@@ -180,8 +179,7 @@ class ColorizeRun {
       result.width = in.width;
       result.height = in.height;
       check_format_holds(job.format, in.format, job.input_name());
-      if (hints_) hints_->check_fits(in.width, in.height);
-      mask_.check_fits(in.width, in.height);
+      for (const auto& extra : extras_) extra->check_photo(in.width, in.height);
       const cuhue_pixel_format format = cuhue_output_format(in.format);
       if (format != in.format) {
         work.output = make<Picture>(cuhue_image_create, in.width, in.height, format, work.input.get());
@@ -235,8 +233,7 @@ class ColorizeRun {
                         chosen_.system.empty() ? nullptr : chosen_.system.c_str(), raw.data(), raw.size());
     for (const auto& [key, value] : options_.settings)
       call(cuhue_colorizer_set, colorizer.get(), key.c_str(), value);
-    if (hints_) hints_->give(colorizer.get());
-    mask_.give(colorizer.get());
+    for (const auto& extra : extras_) extra->set_up(colorizer.get());
     colorizers_[static_cast<std::size_t>(worker)] = std::move(colorizer);
   }
 
@@ -271,7 +268,9 @@ class ColorizeRun {
 
   void colorize(int worker, std::span<Work* const> works) {
     std::vector<cuhue_pixels> in, out;
+    std::vector<std::size_t> pictures;
     for (const Work* w : works) {
+      pictures.push_back(w->index);
       in.push_back(pixels_of(w->input.get()));
       out.push_back(pixels_of(w->result()));
     }
@@ -279,13 +278,20 @@ class ColorizeRun {
     o.chroma = static_cast<float>(options_.chroma);
     o.temperature = static_cast<float>(options_.temperature);
     o.as_published = options_.as_published ? 1 : 0;
-    o.gate = options_.gate ? 1 : 0;
     o.progress = on_progress;
     o.progress_user = this;
     auto t = sized<cuhue_timings>();
-    cuhue_colorizer* colorizer = colorizers_[static_cast<std::size_t>(worker)].get();
-    mask_.give(colorizer, in);
-    call(cuhue_colorize, colorizer, in.data(), out.data(), in.size(), &o, &t);
+    const ExtraCall photos{colorizers_[static_cast<std::size_t>(worker)].get(), in, out, pictures};
+    for (const auto& extra : extras_) {
+      extra->change(o);
+      extra->before(photos);
+    }
+    call(cuhue_colorize, photos.colorizer, in.data(), out.data(), in.size(), &o, &t);
+    std::vector<nlohmann::ordered_json> reports(works.size());
+    for (const auto& extra : extras_) extra->after(photos, reports);
+    for (std::size_t i = 0; i < works.size(); ++i) {
+      if (!reports[i].is_null()) report_.pictures[pictures[i]].extras = reports[i].dump();
+    }
     const double share = 1.0 / static_cast<double>(works.size());
     for (Work* w : works) {
       StageSeconds& s = report_.pictures[w->index].seconds;
@@ -382,8 +388,7 @@ class ColorizeRun {
   Clock::time_point start_;
   Jobs jobs_;
   bool print_progress_ = false;
-  std::optional<HintFile> hints_;
-  PhotoMask mask_;
+  std::vector<std::unique_ptr<Extra>> extras_;
   Chosen chosen_;
   Engine engine_;
   std::vector<Colorizer> colorizers_;  // a worker each
@@ -402,9 +407,6 @@ int run_command(const ColorizeOptions& options) {
                   "the picture and the report both go to standard output; name a file with --json");
   }
   const ColorizePlan plan = plan_colorize(options);
-  if (plan.is_folder && !options.hints.empty()) {
-    throw Failure(CUHUE_USAGE, "--hints are for one photo, but the input is a folder; name a photo with -i");
-  }
   return ColorizeRun(options, plan).run();
 }
 

@@ -148,25 +148,8 @@ ColorizePlan plan_single(const ColorizeOptions& options) {
 // Symbolic and hard links to one file have the same identity.
 std::optional<std::pair<dev_t, ino_t>> identity(const fs::path& path) {
   struct stat info = {};
-  if (path.empty() || stat(path.c_str(), &info) != 0) return std::nullopt;
+  if (path.empty() || path == "-" || stat(path.c_str(), &info) != 0) return std::nullopt;
   return std::pair(info.st_dev, info.st_ino);
-}
-
-// Every output against every input: a picture of the batch may be read after another's output is written.
-void refuse_inputs_as_outputs(const ColorizePlan& plan, const std::string& json) {
-  std::map<std::pair<dev_t, ino_t>, const ColorizeJob*> inputs;
-  for (const ColorizeJob& job : plan.jobs) {
-    if (const auto id = identity(job.input)) inputs.emplace(*id, &job);
-  }
-  const auto refuse = [&](const fs::path& output, const char* option) {
-    const auto id = identity(output);
-    const auto found = id ? inputs.find(*id) : inputs.end();
-    if (found == inputs.end()) return;
-    throw Failure(CUHUE_OUTPUT, output.string() + ": is the input " + found->second->input.string() +
-                                    "; name another output with " + option + ", or allow it with --force");
-  };
-  for (const ColorizeJob& job : plan.jobs) refuse(job.output, "-o");
-  if (json != "-") refuse(json, "--json");
 }
 
 }  // namespace
@@ -229,11 +212,38 @@ void check_format_holds(cuhue_file_format format, cuhue_pixel_format pixels, con
                                  " cannot hold; write png instead");
 }
 
+void refuse_inputs_as_outputs(std::span<const FileUse> inputs, std::span<const FileUse> outputs) {
+  std::map<std::pair<dev_t, ino_t>, const FileUse*> known;
+  for (const FileUse& input : inputs) {
+    if (const auto id = identity(input.path)) known.emplace(*id, &input);
+  }
+  for (const FileUse& output : outputs) {
+    const auto id = identity(output.path);
+    const auto found = id ? known.find(*id) : known.end();
+    if (found == known.end()) continue;
+    throw Failure(CUHUE_OUTPUT, output.path.string() + ": is the input " + found->second->path.string() +
+                                    "; name another output with " + output.option +
+                                    ", or allow it with --force");
+  }
+}
+
+void refuse_shared_outputs(std::span<const FileUse> outputs) {
+  std::map<fs::path, const FileUse*> known;
+  for (const FileUse& output : outputs) {
+    if (output.path.empty() || output.path == "-") continue;
+    std::error_code error;
+    fs::path path = fs::weakly_canonical(output.path, error);
+    const auto [other, fresh] = known.emplace(error ? output.path : std::move(path), &output);
+    if (fresh) continue;
+    throw Failure(CUHUE_USAGE, output.path.string() + ": both " + other->second->option + " and " +
+                                   output.option + " would write it; name another file with one of them");
+  }
+}
+
 ColorizePlan plan_colorize(const ColorizeOptions& options) {
   std::error_code error;
   const bool folder = options.input != "-" && fs::is_directory(options.input, error);
   ColorizePlan plan = folder ? plan_folder(options) : plan_single(options);
-  if (!options.force) refuse_inputs_as_outputs(plan, options.json);
   return plan;
 }
 

@@ -30,6 +30,7 @@ nlohmann::ordered_json picture_json(const PictureResult& p, const ColorizeJob& j
                                  {"width", p.width},
                                  {"height", p.height},
                                  {"seconds", seconds_json(p.seconds)}};
+  if (!p.extras.empty()) json.update(nlohmann::ordered_json::parse(p.extras));
   if (p.state == PictureResult::State::failed) {
     json["status"] = exit_code(p.status);
     json["error"] = p.error;

@@ -24,6 +24,7 @@ struct PictureResult {
   std::int64_t width = 0, height = 0;
   // A network batch's time is divided evenly among its pictures.
   StageSeconds seconds;
+  std::string extras;  // a JSON object: what the system gave beside the picture; empty = nothing
 };
 
 struct ColorizeReport {

@@ -201,7 +201,12 @@ HintFile::HintFile(const std::filesystem::path& path) : name_(path.string()) {
   }
 }
 
-void HintFile::check_fits(std::int64_t width, std::int64_t height) const {
+void HintFile::check_plan(const ColorizePlan& plan) const {
+  if (!plan.is_folder) return;
+  throw Failure(CUHUE_USAGE, "--hints are for one photo, but the input is a folder; name a photo with -i");
+}
+
+void HintFile::check_photo(std::int64_t width, std::int64_t height) const {
   const std::string photo = "the photo, which is " + std::to_string(width) + "x" + std::to_string(height);
   for (const JsonHint& h : hints_) {
     for (const cuhue_point& p : h.points) {
@@ -216,7 +221,7 @@ void HintFile::check_fits(std::int64_t width, std::int64_t height) const {
   }
 }
 
-void HintFile::give(cuhue_colorizer* colorizer) const {
+void HintFile::set_up(cuhue_colorizer* colorizer) const {
   if (picture_) {
     call(cuhue_colorizer_set_hint_picture, colorizer, CUHUE_ALL_PHOTOS, &pixels_);
     return;
@@ -224,6 +229,11 @@ void HintFile::give(cuhue_colorizer* colorizer) const {
   std::vector<cuhue_hint> hints;
   for (const JsonHint& h : hints_) hints.push_back(h.hint);
   call(cuhue_colorizer_set_hints, colorizer, CUHUE_ALL_PHOTOS, hints.data(), hints.size());
+}
+
+std::unique_ptr<Extra> make_hints_extra(const ColorizeOptions& options) {
+  if (options.hints.empty()) return nullptr;
+  return std::make_unique<HintFile>(options.hints);
 }
 
 }  // namespace cuhue::app

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/cuhue/api.h"
+#include "apps/cuhue/extra.h"
 
 namespace cuhue::app {
 
@@ -23,14 +24,17 @@ struct JsonHint {
 // Throws Failure with CUHUE_INPUT that names the line; `name` is the file's.
 std::vector<JsonHint> parse_hints(std::string_view json, const std::string& name);
 
-class HintFile {
+class HintFile final : public Extra {
  public:
   // Throws Failure with CUHUE_INPUT.
   explicit HintFile(const std::filesystem::path& path);
-  // Throws Failure with CUHUE_INPUT when the hints are not of a photo of this size.
-  void check_fits(std::int64_t width, std::int64_t height) const;
-  // For all photos. Throws Failure, with CUHUE_USAGE when the system takes no hints.
-  void give(cuhue_colorizer* colorizer) const;
+  std::vector<FileUse> inputs() const override { return {{name_, "--hints"}}; }
+  // Hints are places of one photo: a folder is CUHUE_USAGE.
+  void check_plan(const ColorizePlan& plan) const override;
+  // CUHUE_INPUT when the hints are not of a photo of this size.
+  void check_photo(std::int64_t width, std::int64_t height) const override;
+  // CUHUE_USAGE when the system takes no hints.
+  void set_up(cuhue_colorizer* colorizer) const override;
 
  private:
   std::string name_;
@@ -38,5 +42,7 @@ class HintFile {
   Picture picture_;  // empty: JSON
   cuhue_pixels pixels_{};
 };
+
+std::unique_ptr<Extra> make_hints_extra(const ColorizeOptions& options);
 
 }  // namespace cuhue::app

@@ -1,6 +1,3 @@
-#include "apps/cuhue/options.h"
-
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -8,155 +5,14 @@
 #include <string_view>
 
 #include "apps/cuhue/api.h"
+#include "apps/cuhue/option_parts.h"
 
 namespace cuhue::app {
 namespace {
 
-constexpr const char* kExitCodes =
-    "\nExit codes: 0 ok, 1 some pictures of a batch failed, 2 usage, 3 input unreadable or unsupported, 4 "
-    "weights\n"
-    "missing, corrupt or mismatched, 5 out of memory, 6 device error, 7 output not writable, 8 cancelled,\n"
-    "70 internal error.";
-
-[[noreturn]] void usage(const std::string& message) {
-  throw Failure(CUHUE_USAGE, message);
-}
-
 std::string lower(std::string text) {
   for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   return text;
-}
-
-template <class T>
-bool parse_number(std::string_view text, T& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-std::pair<std::string, std::string> split_assignment(const std::string& text, const char* option,
-                                                     const char* form) {
-  const std::size_t equal = text.find('=');
-  if (equal == std::string::npos || equal == 0 || equal + 1 == text.size()) {
-    usage(std::string(option) + " '" + text + "' is not of the form " + form);
-  }
-  return {text.substr(0, equal), text.substr(equal + 1)};
-}
-
-// The number that a network's setting has this name for; -1 = none.
-int number_of(const std::string& network, const std::string& key, const std::string& value) {
-  cuhue_network_info info{};
-  info.struct_size = sizeof info;
-  if (cuhue_network_find(network.c_str(), &info, nullptr) != CUHUE_OK) return -1;
-  for (std::size_t i = 0; i < info.setting_count; ++i) {
-    cuhue_setting_info setting{};
-    setting.struct_size = sizeof setting;
-    if (cuhue_network_setting_at(network.c_str(), i, &setting, nullptr) != CUHUE_OK) return -1;
-    for (std::size_t v = 0; v < setting.value_count; ++v) {
-      if (key == setting.name && value == setting.values[v]) return static_cast<int>(v);
-    }
-  }
-  return -1;
-}
-
-// A number, or a name that the network has for it.
-Setting parse_setting(const std::string& text, const std::string& network) {
-  const auto [key, value] = split_assignment(text, "--set", "KEY=VALUE");
-  if (const int named = number_of(network, key, value); named >= 0) return {key, named};
-  double number = 0;
-  if (!parse_number(std::string_view(value), number) || !std::isfinite(number)) {
-    usage("--set '" + text + "': '" + value + "' is not a number");
-  }
-  return {key, number};
-}
-
-// What CLI11 fills as text, turned into values after the parse.
-struct RawText {
-  std::string device, precision, jobs, size;
-  std::vector<std::string> inputs, outputs, settings, rectangles;
-};
-
-void add_common(CLI::App& app, CommonOptions& o) {
-  app.add_option("--json", o.json, "Write what was done as JSON to FILE, - for standard output")
-      ->type_name("FILE|-");
-  app.add_flag("--quiet", o.quiet, "Print errors only");
-  app.add_flag("-v,--verbose", o.verbose, "Print details; -vv prints more");
-}
-
-void add_device(CLI::App& app, DeviceOptions& o, RawText& raw) {
-  app.add_option("-g,--device", raw.device,
-                 "auto (a GPU if one can be used), cpu, cuda, cuda:1; -1 is cpu, 1 is cuda:1")
-      ->type_name("DEVICE");
-  app.add_option("--threads", o.threads, "CPU threads of one network run; 0 = all cores")
-      ->type_name("N")
-      ->check(CLI::Range(0, 1024));
-  app.add_option("--precision", raw.precision, "fp32; on a GPU also tf32 and fp16")->type_name("NAME");
-}
-
-void add_tune(CLI::App& app, DeviceOptions& o) {
-  app.add_flag("--tune", o.tune,
-               "On a GPU: first time the ways to run each convolution, and keep the fastest for later runs");
-}
-
-void add_batch(CLI::App& app, int& batch, const char* about) {
-  app.add_option("--batch", batch, about)->type_name("N")->check(CLI::Range(1, 4096));
-}
-
-CLI::App* add_colorize(CLI::App& top, ColorizeOptions& o, RawText& raw) {
-  CLI::App* app = top.add_subcommand("colorize", "Give a picture, or a folder of them, colours");
-  app->add_option("-i,--in", o.input, "Picture, folder of pictures, or - for standard input")
-      ->type_name("IN")
-      ->required();
-  app->add_option("-o,--out", o.output,
-                  "Picture, folder, or - for standard output; an existing output is replaced")
-      ->type_name("OUT")
-      ->required();
-  app->add_option("-n,--system", o.system,
-                  "Colorizing system; default: lite, else one whose weights are at hand")
-      ->type_name("SYSTEM");
-  app->add_option("-m,--model", o.weights, "Weight file; repeat it for systems that need several")
-      ->type_name("WEIGHTS")
-      ->allow_extra_args(false);
-  add_device(*app, o, raw);
-  add_tune(*app, o);
-  app->add_option("-j,--jobs", raw.jobs, "Threads that decode, colorize and encode; default 1:1:2")
-      ->type_name("LOAD:PROC:SAVE");
-  app->add_option("-f,--format", o.format,
-                  "png, jpg, bmp or ppm, where OUT's name does not say it; default png")
-      ->type_name("FORMAT");
-  add_batch(*app, o.batch, "Pictures in one network run; default 1");
-  app->add_flag("--force", o.force, "Allow an output that is an input file");
-  app->add_flag("--fail-fast", o.fail_fast, "End a folder's run at the first picture that fails");
-  app->add_option("--chroma", o.chroma, "Multiply the colours by F; 1 = as published")->type_name("F");
-  app->add_option("--temperature", o.temperature,
-                  "Annealed mean of eccv16: below 1 more vivid; 1 = as published")
-      ->type_name("T");
-  app->add_option("--hints", o.hints,
-                  "siggraph17: colours at places, as JSON (x, y, color; see README), or a PNG of IN's size "
-                  "whose opaque pixels are hints")
-      ->type_name("FILE");
-  app->add_option("--mask", o.mask,
-                  "masks-gan: picture of IN's size, white where it is to get colours, black where not")
-      ->type_name("FILE");
-  app->add_option("--mask-rect", raw.rectangles, "masks-gan: a rectangle to get colours; may be repeated")
-      ->type_name("X,Y,W,H")
-      ->allow_extra_args(false);
-  app->add_flag("--gate", o.gate, "masks-gan: no colours outside of the mask, whatever the network says");
-  app->add_option("--set", raw.settings, "A setting of the system's network")->type_name("KEY=VALUE");
-  app->add_flag("--as-published", o.as_published, "The original's own arithmetic where it differs");
-  app->add_option("--quality", o.quality, "JPEG quality 1..100; default 95")
-      ->type_name("Q")
-      ->check(CLI::Range(1, 100));
-  app->add_flag("--formula", o.formula,
-                "Weights computed from their names instead of trained ones: the colours mean nothing");
-  add_common(*app, o);
-  app->footer(
-      "IN's alpha, bit depth, profile and lightness are kept. A folder's pictures (png, jpg, jpeg, bmp, "
-      "ppm,\n"
-      "pgm, pbm, pnm; not those in folders inside) go to a folder; a picture that fails does not stop the "
-      "rest.\n"
-      "Without -m, NETWORK.safetensors is looked for in $CUHUE_MODELS, then in the user's data folder.\n" +
-      std::string(kExitCodes));
-  return app;
 }
 
 CLI::App* add_run(CLI::App& top, RunOptions& o, RawText& raw) {
@@ -272,27 +128,6 @@ CLI::App* add_compare(CLI::App& top, CompareOptions& o) {
   return app;
 }
 
-void finish_device(DeviceOptions& o, const RawText& raw) {
-  if (!raw.device.empty()) o.device = parse_device(raw.device);
-  if (!raw.precision.empty()) o.precision = parse_precision(raw.precision);
-}
-
-void finish(ColorizeOptions& o, const RawText& raw) {
-  finish_device(o, raw);
-  if (!raw.jobs.empty()) o.jobs = parse_jobs(raw.jobs);
-  parse_format(o.format);  // refuses unknown names
-  for (const auto& text : raw.rectangles) o.mask_rectangles.push_back(parse_rectangle(text));
-  const bool masked = !o.mask.empty() || !o.mask_rectangles.empty();
-  const std::string network = o.system.empty() && masked ? "masks-gan" : o.system;
-  for (const auto& text : raw.settings) o.settings.push_back(parse_setting(text, network));
-  if (!std::isfinite(o.chroma) || o.chroma <= 0) usage("--chroma must be a number above 0");
-  if (!std::isfinite(o.temperature) || o.temperature <= 0) usage("--temperature must be a number above 0");
-  if (o.formula && !o.weights.empty()) usage("--formula and -m exclude each other");
-  if (!o.mask.empty() && !o.mask_rectangles.empty()) usage("--mask and --mask-rect exclude each other");
-  if (o.gate && !masked) usage("--gate needs --mask or --mask-rect");
-  if (!o.hints.empty() && masked) usage("--hints and masks are for different systems; give one of them");
-}
-
 void finish(RunOptions& o, RawText raw) {
   finish_device(o, raw);
   // `--input a=x.npy lite`: the option takes what follows, so a word without '=' there is the network.
@@ -332,6 +167,81 @@ void finish(BenchOptions& o, const RawText& raw) {
 
 }  // namespace
 
+void usage(const std::string& message) {
+  throw Failure(CUHUE_USAGE, message);
+}
+
+std::pair<std::string, std::string> split_assignment(const std::string& text, const char* option,
+                                                     const char* form) {
+  const std::size_t equal = text.find('=');
+  if (equal == std::string::npos || equal == 0 || equal + 1 == text.size()) {
+    usage(std::string(option) + " '" + text + "' is not of the form " + form);
+  }
+  return {text.substr(0, equal), text.substr(equal + 1)};
+}
+
+namespace {
+
+// The number that a network's setting has this name for; -1 = none.
+int number_of(const std::string& network, const std::string& key, const std::string& value) {
+  cuhue_network_info info{};
+  info.struct_size = sizeof info;
+  if (cuhue_network_find(network.c_str(), &info, nullptr) != CUHUE_OK) return -1;
+  for (std::size_t i = 0; i < info.setting_count; ++i) {
+    cuhue_setting_info setting{};
+    setting.struct_size = sizeof setting;
+    if (cuhue_network_setting_at(network.c_str(), i, &setting, nullptr) != CUHUE_OK) return -1;
+    for (std::size_t v = 0; v < setting.value_count; ++v) {
+      if (key == setting.name && value == setting.values[v]) return static_cast<int>(v);
+    }
+  }
+  return -1;
+}
+
+}  // namespace
+
+// A number, or a name that the network has for it.
+Setting parse_setting(const std::string& text, const std::string& network) {
+  const auto [key, value] = split_assignment(text, "--set", "KEY=VALUE");
+  if (const int named = number_of(network, key, value); named >= 0) return {key, named};
+  double number = 0;
+  if (!parse_number(std::string_view(value), number) || !std::isfinite(number)) {
+    usage("--set '" + text + "': '" + value + "' is not a number");
+  }
+  return {key, number};
+}
+
+void add_common(CLI::App& app, CommonOptions& o) {
+  app.add_option("--json", o.json, "Write what was done as JSON to FILE, - for standard output")
+      ->type_name("FILE|-");
+  app.add_flag("--quiet", o.quiet, "Print errors only");
+  app.add_flag("-v,--verbose", o.verbose, "Print details; -vv prints more");
+}
+
+void add_device(CLI::App& app, DeviceOptions& o, RawText& raw) {
+  app.add_option("-g,--device", raw.device,
+                 "auto (a GPU if one can be used), cpu, cuda, cuda:1; -1 is cpu, 1 is cuda:1")
+      ->type_name("DEVICE");
+  app.add_option("--threads", o.threads, "CPU threads of one network run; 0 = all cores")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024));
+  app.add_option("--precision", raw.precision, "fp32; on a GPU also tf32 and fp16")->type_name("NAME");
+}
+
+void add_tune(CLI::App& app, DeviceOptions& o) {
+  app.add_flag("--tune", o.tune,
+               "On a GPU: first time the ways to run each convolution, and keep the fastest for later runs");
+}
+
+void add_batch(CLI::App& app, int& batch, const char* about) {
+  app.add_option("--batch", batch, about)->type_name("N")->check(CLI::Range(1, 4096));
+}
+
+void finish_device(DeviceOptions& o, const RawText& raw) {
+  if (!raw.device.empty()) o.device = parse_device(raw.device);
+  if (!raw.precision.empty()) o.precision = parse_precision(raw.precision);
+}
+
 Jobs parse_jobs(const std::string& text) {
   std::vector<int> values;
   std::istringstream parts(text);
@@ -360,21 +270,6 @@ Size parse_size(const std::string& text) {
     usage("--size '" + text + "' is not HxW, height and width from 1 to 1000000, e.g. 256x320");
   }
   return size;
-}
-
-Rectangle parse_rectangle(const std::string& text) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 30;  // a photo's sides are shorter
-  std::vector<std::int64_t> values;
-  std::istringstream parts(text);
-  for (std::string part; std::getline(parts, part, ',');) {
-    std::int64_t value = 0;
-    if (!parse_number(std::string_view(part), value) || value < 0 || value > kMost) break;
-    values.push_back(value);
-  }
-  if (values.size() == 4 && std::count(text.begin(), text.end(), ',') == 3 && values[2] > 0 && values[3] > 0)
-    return {values[0], values[1], values[2], values[3]};
-  usage("--mask-rect '" + text +
-        "' is not X,Y,W,H, pixels from the top left, W and H at least 1, e.g. 10,20,300,200");
 }
 
 std::string parse_device(const std::string& text) {

@@ -1,4 +1,4 @@
-// The command line as plain structs. options.cpp is the only file that knows CLI11.
+// The command line as plain structs. Only the sources of options (option_parts.h) know CLI11.
 #pragma once
 
 #include <cuhue/cuhue.h>
@@ -110,11 +110,14 @@ using Command = std::variant<Text, ColorizeOptions, RunOptions, ConvertOptions, 
 // Throws Failure with CUHUE_USAGE.
 Command parse_command_line(int argc, const char* const* argv);
 
+// The system that options of its own ask for, e.g. --hints; empty = none.
+std::string implied_system(const ColorizeOptions& options);
+
 // The parts of it that have their own syntax; each throws Failure with CUHUE_USAGE.
 Jobs parse_jobs(const std::string& text);
-Size parse_size(const std::string& text);            // "256x320" (height x width) or "256"
-Rectangle parse_rectangle(const std::string& text);  // "X,Y,W,H"
-std::string parse_device(const std::string& text);   // "-1" -> "cpu", "1" -> "cuda:1"
+Size parse_size(const std::string& text);  // "256x320" (height x width) or "256"
+Rectangle parse_rectangle(const std::string& text, const char* option = "--mask-rect");  // "X,Y,W,H"
+std::string parse_device(const std::string& text);  // "-1" -> "cpu", "1" -> "cuda:1"
 cuhue_precision parse_precision(const std::string& text);
 cuhue_file_format parse_format(const std::string& text);  // "" = CUHUE_FILE_AUTO
 

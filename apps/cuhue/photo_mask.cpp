@@ -31,7 +31,7 @@ std::vector<std::uint8_t> draw_rectangles(std::span<const Rectangle> rectangles,
 }
 
 PhotoMask::PhotoMask(const ColorizeOptions& options)
-    : name_(options.mask), rectangles_(options.mask_rectangles) {
+    : name_(options.mask), rectangles_(options.mask_rectangles), gate_(options.gate) {
   // Known before weights are looked for.
   if (options.system == "masks-gan" && name_.empty() && rectangles_.empty()) no_mask();
   if (name_.empty()) return;
@@ -40,7 +40,7 @@ PhotoMask::PhotoMask(const ColorizeOptions& options)
   call(cuhue_image_pixels, picture_.get(), &pixels_);
 }
 
-void PhotoMask::check_fits(std::int64_t width, std::int64_t height) const {
+void PhotoMask::check_photo(std::int64_t width, std::int64_t height) const {
   const std::string photo = "the photo " + size_text(width, height);
   if (picture_ && (pixels_.width != width || pixels_.height != height)) {
     throw Failure(CUHUE_INPUT, name_ + ": the mask is " + size_text(pixels_.width, pixels_.height) + ", " +
@@ -54,7 +54,7 @@ void PhotoMask::check_fits(std::int64_t width, std::int64_t height) const {
   }
 }
 
-void PhotoMask::give(cuhue_colorizer* colorizer) const {
+void PhotoMask::set_up(cuhue_colorizer* colorizer) const {
   if (picture_) {
     call(cuhue_colorizer_set_mask, colorizer, CUHUE_ALL_PHOTOS, &pixels_);
   } else if (!rectangles_.empty()) {
@@ -64,18 +64,23 @@ void PhotoMask::give(cuhue_colorizer* colorizer) const {
   }
 }
 
-void PhotoMask::give(cuhue_colorizer* colorizer, std::span<const cuhue_pixels> photos) const {
+void PhotoMask::before(const ExtraCall& photos) const {
   if (rectangles_.empty()) return;
-  call(cuhue_colorizer_clear_masks, colorizer);
-  for (std::size_t i = 0; i < photos.size(); ++i) {
-    std::vector<std::uint8_t> levels = draw_rectangles(rectangles_, photos[i].width, photos[i].height);
+  call(cuhue_colorizer_clear_masks, photos.colorizer);
+  for (std::size_t i = 0; i < photos.photos.size(); ++i) {
+    const cuhue_pixels& photo = photos.photos[i];
+    std::vector<std::uint8_t> levels = draw_rectangles(rectangles_, photo.width, photo.height);
     auto mask = sized<cuhue_pixels>();
     mask.data = levels.data();
-    mask.width = photos[i].width;
-    mask.height = photos[i].height;
+    mask.width = photo.width;
+    mask.height = photo.height;
     mask.format = CUHUE_GREY8;
-    call(cuhue_colorizer_set_mask, colorizer, i, &mask);
+    call(cuhue_colorizer_set_mask, photos.colorizer, i, &mask);
   }
+}
+
+std::unique_ptr<Extra> make_mask_extra(const ColorizeOptions& options) {
+  return std::make_unique<PhotoMask>(options);
 }
 
 }  // namespace cuhue::app

@@ -7,6 +7,7 @@
 
 #include "apps/cuhue/api.h"
 #include "apps/cuhue/colorize_plan.h"
+#include "apps/cuhue/extra.h"
 #include "tests/apps/scratch.h"
 
 using namespace cuhue::app;
@@ -24,7 +25,7 @@ ColorizeOptions options(const std::string& input, const std::string& output) {
 
 cuhue_status status_of(const ColorizeOptions& o) {
   try {
-    plan_colorize(o);
+    check_files(o, plan_colorize(o), make_extras(o));
   } catch (const Failure& e) {
     return e.status();
   }
@@ -122,6 +123,26 @@ TEST_CASE("an output that is an input is refused by whatever name, unless forced
   ColorizeOptions report = options(scratch / "a.png", scratch / "c.png");
   report.json = scratch / "hard.png";
   CHECK(status_of(report) == CUHUE_OUTPUT);
+}
+
+TEST_CASE("an output that is a mask or a weight file is refused; so are two outputs of one name") {
+  const Scratch scratch;
+  write_text(scratch / "a.png", "x");
+  write_text(scratch / "m.pgm", "P5 1 1 255\nx");
+  fs::create_symlink("m.pgm", scratch / "soft.png");
+  ColorizeOptions o = options(scratch / "a.png", scratch / "soft.png");
+  CHECK(status_of(o) == CUHUE_OK);
+  o.mask = scratch / "m.pgm";
+  CHECK(status_of(o) == CUHUE_OUTPUT);
+  o.output = scratch / "b.png";
+  CHECK(status_of(o) == CUHUE_OK);
+  o.weights = {scratch / "soft.png"};
+  CHECK(status_of(o) == CUHUE_OK);
+  o.json = scratch / "m.pgm";
+  CHECK(status_of(o) == CUHUE_OUTPUT);
+  o.force = true;
+  o.json = scratch / "./b.png";
+  CHECK(status_of(o) == CUHUE_USAGE);
 }
 
 TEST_CASE("a format that would lose alpha or depth is refused and png named") {

@@ -103,11 +103,11 @@ TEST_CASE("hint files: hints of another photo") {
   write_text(scratch / "h.json",
              "[{\"x\": 9, \"y\": 0, \"ab\": [0, 0]},\n{\"x\": 0, \"y\": 5, \"ab\": [0, 0]}]");
   const HintFile file(scratch / "h.json");
-  CHECK_NOTHROW(file.check_fits(10, 6));
+  CHECK_NOTHROW(file.check_photo(10, 6));
   for (const auto& [width, height, line] : {std::tuple{9, 6, "line 1: (9, 0)"}, {10, 5, "line 2: (0, 5)"}}) {
     std::string what;
     try {
-      file.check_fits(width, height);
+      file.check_photo(width, height);
     } catch (const Failure& f) {
       CHECK(f.status() == CUHUE_INPUT);
       what = f.what();

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "kernels/color/lab.h"
+#include "kernels/color/saturation.h"
 #include "kernels/color/tables.cuh"
 #include "kernels/color/yuv_planes.h"
 #include "kernels/core/photo.cuh"
@@ -244,6 +245,20 @@ struct LabColors<std::uint8_t> {
 };
 static_assert(kThreads == 256);
 
+// LabColors, paled by the photo's luma. No table: what it rounds has passed through gamma.
+template <class Sample>
+struct PaledLabColors : LabColors<Sample> {
+  __device__ UnitRgb color(std::uint32_t r, std::uint32_t g, std::uint32_t b, const Ab& ab) const {
+    const LinearRgb c = LabColors<Sample>::color(r, g, b, ab);
+    const float luma = rec709_luma(unit_of<Sample>(r), unit_of<Sample>(g), unit_of<Sample>(b));
+    return with_saturation({linear_to_srgb(c.r), linear_to_srgb(c.g), linear_to_srgb(c.b)},
+                           saturation_kept(luma));
+  }
+  __device__ std::uint32_t sample(float v, ByteRounding rounding) const {
+    return rounded(v, kFullRange<Sample>, rounding);
+  }
+};
+
 // Gated: the photo has a gate.
 template <class Format, template <class> class Colors, bool Gated>
 __global__ void __launch_bounds__(kThreads, 4) merge_kernel(MergeJob job) {
@@ -345,10 +360,12 @@ void merge_cuda(const MergeDeviceParams& p, Stream stream) {
   with_format(p.photo, [&](auto format) {
     using Format = decltype(format);
     const LaunchShape shape{grid, kThreads, shared};
-    if (p.space == ColorSpace::lab) {
-      launch_merge<Format, LabColors>(shape, stream, job);
-    } else {
+    if (p.space == ColorSpace::yuv) {
       launch_merge<Format, YuvColors>(shape, stream, job);
+    } else if (p.saturation == Saturation::by_luma) {
+      launch_merge<Format, PaledLabColors>(shape, stream, job);
+    } else {
+      launch_merge<Format, LabColors>(shape, stream, job);
     }
   });
 }

@@ -23,6 +23,12 @@ enum class ColorSpace : std::uint8_t {
   yuv   // u and v in -1..1 of kernels/color/yuv_planes.h; the luminance is the photo's BT.601 luma
 };
 
+// What is done to the colours beside.
+enum class Saturation : std::uint8_t {
+  kept,
+  by_luma  // kernels/color/saturation.h, by the photo's own luma; in ColorSpace::lab
+};
+
 // How much colour each pixel of the photo gets: bytes [h, w], 255 = all, 0 = none at all: its grey.
 struct GateRef {
   const std::uint8_t* data = nullptr;  // nullptr = all everywhere
@@ -43,6 +49,7 @@ struct MergeParams {
   // The part of ab that is the photo, from its top left; the rest is padding. 0 = all of it.
   std::int64_t used_h = 0, used_w = 0;
   GateRef gate = {};
+  Saturation saturation = Saturation::kept;
 };
 
 // Alpha is copied (opaque where the photo has none). Allocates nothing.
@@ -65,6 +72,7 @@ struct MergeDeviceParams {
   ColorSpace space = ColorSpace::lab;
   std::int64_t used_h = 0, used_w = 0;  // of the upsampled map, as in MergeParams
   GateRef gate = {};                    // address of the device
+  Saturation saturation = Saturation::kept;
 };
 // One launch, any size.
 void merge_cuda(const MergeDeviceParams& p, Stream stream);

@@ -4,6 +4,7 @@
 
 #include "kernels/color/lab.h"
 #include "kernels/color/linear_table.h"
+#include "kernels/color/saturation.h"
 #include "kernels/color/yuv.h"
 #include "kernels/color/yuv_planes.h"
 #include "kernels/core/parallel.h"
@@ -46,6 +47,7 @@ void place_columns(std::int64_t begin, std::int64_t width, std::int64_t ab_w, Co
 struct Tile {
   float r[kTile], g[kTile], b[kTile];  // of Lab linear light, of YUV as stored: 0..1
   float gate[kTile];                   // how much colour: 1 where the photo has no gate
+  float saturation[kTile];             // what is kept of it, where it is adjusted
   std::int32_t sample[3][kTile];
   std::uint16_t alpha[kTile];
 };
@@ -107,6 +109,12 @@ void load_pixels_16(const PhotoRef& photo, const std::uint8_t* from, int count, 
   }
 }
 
+// Of colours as stored.
+CUHUE_SIMD_CLONES void find_saturation(int count, Tile& tile) {
+  for (int i = 0; i < count; ++i)
+    tile.saturation[i] = saturation_kept(rec709_luma(tile.r[i], tile.g[i], tile.b[i]));
+}
+
 // Four places in the ab map: a row above and below, and how much of the one below.
 struct AbRows {
   const float* top[2];  // a, b at the tile's ab_begin
@@ -130,7 +138,7 @@ inline __attribute__((always_inline)) UnitRgb colored(const Tile& tile, int i, f
   return {linear_to_srgb(c.r), linear_to_srgb(c.g), linear_to_srgb(c.b)};
 }
 
-template <ColorSpace Space, ByteRounding Rounding>
+template <ColorSpace Space, Saturation Adjusted, ByteRounding Rounding>
 inline __attribute__((always_inline)) void color_tile_of(const Columns& columns, const AbRows& ab, float full,
                                                          Tile& tile) {
   float column[2][kSpan];
@@ -142,27 +150,32 @@ inline __attribute__((always_inline)) void color_tile_of(const Columns& columns,
     const float weight = columns.weight[i];
     const float a = mix(column[0][left], column[0][right], weight) * tile.gate[i];
     const float b = mix(column[1][left], column[1][right], weight) * tile.gate[i];
-    const UnitRgb c = colored<Space>(tile, i, a, b);
+    const UnitRgb own = colored<Space>(tile, i, a, b);
+    const UnitRgb c = Adjusted == Saturation::by_luma ? with_saturation(own, tile.saturation[i]) : own;
     tile.sample[0][i] = sample_of<Rounding>(c.r, full);
     tile.sample[1][i] = sample_of<Rounding>(c.g, full);
     tile.sample[2][i] = sample_of<Rounding>(c.b, full);
   }
 }
 
-template <ColorSpace Space>
+template <ColorSpace Space, Saturation Adjusted = Saturation::kept>
 inline __attribute__((always_inline)) void color_tile_in(const Columns& columns, const AbRows& ab,
                                                          ByteRounding rounding, float full, Tile& tile) {
+  using enum ByteRounding;
   switch (rounding) {
-    case ByteRounding::nearest_even:
-      return color_tile_of<Space, ByteRounding::nearest_even>(columns, ab, full, tile);
-    case ByteRounding::truncate: return color_tile_of<Space, ByteRounding::truncate>(columns, ab, full, tile);
-    case ByteRounding::in_steps: return color_tile_of<Space, ByteRounding::in_steps>(columns, ab, full, tile);
+    case nearest_even: return color_tile_of<Space, Adjusted, nearest_even>(columns, ab, full, tile);
+    case truncate: return color_tile_of<Space, Adjusted, truncate>(columns, ab, full, tile);
+    case in_steps: return color_tile_of<Space, Adjusted, in_steps>(columns, ab, full, tile);
   }
 }
 
 CUHUE_SIMD_CLONES void color_tile_lab(const Columns& columns, const AbRows& ab, ByteRounding rounding,
                                       float full, Tile& tile) {
   color_tile_in<ColorSpace::lab>(columns, ab, rounding, full, tile);
+}
+CUHUE_SIMD_CLONES void color_tile_lab_by_luma(const Columns& columns, const AbRows& ab, ByteRounding rounding,
+                                              float full, Tile& tile) {
+  color_tile_in<ColorSpace::lab, Saturation::by_luma>(columns, ab, rounding, full, tile);
 }
 CUHUE_SIMD_CLONES void color_tile_yuv(const Columns& columns, const AbRows& ab, ByteRounding rounding,
                                       float full, Tile& tile) {
@@ -203,19 +216,30 @@ AbRows ab_rows(const MergeParams& p, const Columns& columns, std::int64_t row) {
   return ab;
 }
 
-void load_pixels(const MergeParams& p, const Columns& columns, std::int64_t row, Tile& tile) {
+bool adjusts_saturation(const MergeParams& p) {
+  return p.saturation == Saturation::by_luma && p.space == ColorSpace::lab;
+}
+
+void load_colors(const MergeParams& p, const Columns& columns, std::int64_t row, const float* value_of,
+                 Tile& tile) {
   const PhotoRef& photo = p.photo;
-  const int size = photo.bytes_per_sample;
-  const std::uint8_t* from = photo.data + row * photo.stride + columns.begin * photo.channels * size;
-  const float* value_of = p.space == ColorSpace::lab ? linear_from_8bit() : kUnitTable.of;
+  const std::int64_t pixel_bytes = std::int64_t{photo.channels} * photo.bytes_per_sample;
+  const std::uint8_t* from = photo.data + row * photo.stride + columns.begin * pixel_bytes;
   if (photo.nv12()) {
     load_pixels_nv12(photo, row, columns.begin, columns.count, value_of, tile);
-  } else if (size == 1) {
+  } else if (photo.bytes_per_sample == 1) {
     load_pixels_8(photo, from, columns.count, value_of, tile);
   } else {
     load_pixels_16(photo, from, columns.count, tile);
-    if (p.space == ColorSpace::lab) linearize(columns.count, tile);
   }
+}
+
+void load_pixels(const MergeParams& p, const Columns& columns, std::int64_t row, Tile& tile) {
+  const bool lab = p.space == ColorSpace::lab, bytes = p.photo.bytes_per_sample == 1;
+  if (!lab || !bytes || adjusts_saturation(p)) load_colors(p, columns, row, kUnitTable.of, tile);
+  if (adjusts_saturation(p)) find_saturation(columns.count, tile);
+  if (lab && bytes) load_colors(p, columns, row, linear_from_8bit(), tile);
+  if (lab && !bytes) linearize(columns.count, tile);
   if (p.gate.data == nullptr) return;
   const std::uint8_t* gate = p.gate.data + row * p.gate.stride + columns.begin;
   for (int i = 0; i < columns.count; ++i) tile.gate[i] = kUnitTable.of[gate[i]];
@@ -224,7 +248,8 @@ void load_pixels(const MergeParams& p, const Columns& columns, std::int64_t row,
 void merge_row(const MergeParams& p, const Columns& columns, std::int64_t row, Tile& tile) {
   const int size = p.photo.bytes_per_sample;
   load_pixels(p, columns, row, tile);
-  const auto color = p.space == ColorSpace::lab ? color_tile_lab : color_tile_yuv;
+  const auto lab = adjusts_saturation(p) ? color_tile_lab_by_luma : color_tile_lab;
+  const auto color = p.space == ColorSpace::lab ? lab : color_tile_yuv;
   color(columns, ab_rows(p, columns, row), p.rounding, size == 1 ? 255.0f : 65535.0f, tile);
   std::uint8_t* to = p.out.data + row * p.out.stride + columns.begin * p.out.channels * size;
   if (size == 1) {

@@ -23,6 +23,7 @@ struct Case {
   double ab_range = 60;
   ColorSpace space = ColorSpace::lab;
   bool gated = false;
+  Saturation saturation = Saturation::kept;
 };
 
 struct Picture {
@@ -135,6 +136,24 @@ double steps(const Case& c, const Picture& photo) {
   return photo.full() + (c.rounding == ByteRounding::in_steps ? 1 : 0);
 }
 
+// By way of HSV, S times what the specification gives for the photo's own luma; rgb and the photo in 0..1.
+void adjust_by_hsv(const double* photo, double* rgb) {
+  const double g = 0.2125 * photo[0] + 0.7154 * photo[1] + 0.0721 * photo[2];
+  const double value = std::max({rgb[0], rgb[1], rgb[2]}), delta = value - std::min({rgb[0], rgb[1], rgb[2]});
+  if (delta == 0) return;
+  double hue = rgb[2] == value   ? 4 + (rgb[0] - rgb[1]) / delta
+               : rgb[1] == value ? 2 + (rgb[2] - rgb[0]) / delta
+                                 : (rgb[1] - rgb[2]) / delta;
+  if (hue < 0) hue += 6;
+  const double saturation = delta / value * (-2.5 * g * g + 2.5 * g + 0.375);
+  const int sector = static_cast<int>(hue) % 6;
+  const double f = hue - std::floor(hue), p = value * (1 - saturation), q = value * (1 - f * saturation),
+               t = value * (1 - (1 - f) * saturation);
+  const double sectors[6][3] = {{value, t, p}, {q, value, p}, {p, value, t},
+                                {p, q, value}, {t, p, value}, {value, p, q}};
+  std::copy_n(sectors[sector], 3, rgb);
+}
+
 double inverse_f(double f) {
   return f > 0.2068966 ? f * f * f : (f - 16.0 / 116) / 7.787;
 }
@@ -169,12 +188,16 @@ void exact_pixel(const Picture& photo, const std::vector<float>& ab, const Case&
   for (int k = 0; k < 3; ++k) {
     const double v = kToRgb[k][0] * xyz[0] + kToRgb[k][1] * xyz[1] + kToRgb[k][2] * xyz[2];
     const double gamma = v > 0.0031308 ? 1.055 * std::pow(v, 1 / 2.4) - 0.055 : 12.92 * v;
-    out[k] = std::clamp(gamma, 0.0, 1.0) * steps(c, photo);
+    out[k] = std::clamp(gamma, 0.0, 1.0);
   }
+  if (c.saturation == Saturation::by_luma) adjust_by_hsv(value, out);
+  for (int k = 0; k < 3; ++k) out[k] *= steps(c, photo);
 }
 
 MergeParams params(const Case& c, const Picture& photo, Picture& out, const std::vector<float>& ab) {
-  return {photo.ref(), out.ref(), ab.data(), c.ab_h, c.ab_w, c.chroma, c.rounding, c.space};
+  MergeParams p{photo.ref(), out.ref(), ab.data(), c.ab_h, c.ab_w, c.chroma, c.rounding, c.space};
+  p.saturation = c.saturation;
+  return p;
 }
 
 constexpr Case kCases[] = {
@@ -200,6 +223,11 @@ constexpr Case kCases[] = {
     {300, 31, 64, 64, 2, 3, ByteRounding::nearest_even, 1.0f, 1, ColorSpace::yuv, true},
     {65, 31, 16, 16, 2, 2, ByteRounding::in_steps, 1.0f, 0.3, ColorSpace::yuv},
     {1, 1, 32, 32, 1, 3, ByteRounding::nearest_even, 1.0f, 1, ColorSpace::yuv, true},
+    {300, 111, 256, 256, 1, 3, ByteRounding::nearest_even, 1.0f, 60, ColorSpace::lab, false,
+     Saturation::by_luma},
+    {257, 64, 16, 16, 1, 4, ByteRounding::truncate, 1.0f, 200, ColorSpace::lab, false, Saturation::by_luma},
+    {300, 111, 256, 256, 2, 3, ByteRounding::nearest_even, 1.0f, 60, ColorSpace::lab, true,
+     Saturation::by_luma},
 };
 
 TEST_CASE(

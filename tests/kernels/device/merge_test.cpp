@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "kernels/upsample/upsample.h"
 #include "tests/kernels/device/photo_pictures.h"
@@ -38,6 +39,7 @@ struct Options {
   ByteRounding rounding = ByteRounding::nearest_even;
   ColorSpace space = ColorSpace::lab;
   std::int64_t used_h = 0, used_w = 0;
+  Saturation saturation = Saturation::kept;
 };
 
 // Levels for each pixel of a photo in host and device memory, the first one at an odd address.
@@ -64,14 +66,14 @@ void on_cpu(const PhotoRef& photo, const MutablePhotoRef& out, const Size& s, st
   if (o.upsampling == AbUpsampling::none) map = ab;
   if (o.upsampling == AbUpsampling::nearest) upsample_nearest_cpu(params);
   if (o.upsampling == AbUpsampling::bilinear) upsample_bilinear_cpu(params);
-  merge_cpu(
-      {photo, out, map.data(), large.h, large.w, o.chroma, o.rounding, o.space, o.used_h, o.used_w, gate});
+  merge_cpu({photo, out, map.data(), large.h, large.w, o.chroma, o.rounding, o.space, o.used_h, o.used_w,
+             gate, o.saturation});
 }
 
 void on_device(const PhotoRef& photo, const MutablePhotoRef& out, const Colours& ab, const Options& o,
                int* not_finite = nullptr, const GateRef& gate = {}) {
   merge_cuda({photo, out, ab.device.ref(), o.upsampling, o.factor, o.scale, o.chroma, o.rounding, not_finite,
-              o.space, o.used_h, o.used_w, gate},
+              o.space, o.used_h, o.used_w, gate, o.saturation},
              nullptr);
 }
 
@@ -138,7 +140,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("merge: YUV, gates, padded maps and every rounding give the bytes of the CPU") {
+TEST_CASE("merge: YUV, gates, padded maps, paled colours and every rounding give the bytes of the CPU") {
   constexpr Size kSizes[] = {{1, 1, 32, 32}, {3, 5, 2, 3}, {135, 34, 16, 8}};
   constexpr ByteRounding kRoundings[] = {ByteRounding::nearest_even, ByteRounding::truncate,
                                          ByteRounding::in_steps};
@@ -150,7 +152,9 @@ TEST_CASE("merge: YUV, gates, padded maps and every rounding give the bytes of t
     for (const Size& s : kSizes) {
       CAPTURE(s.w);
       const Gate gate(s, moved % 4);
-      for (const ColorSpace space : {ColorSpace::lab, ColorSpace::yuv}) {
+      for (const auto& [space, saturation] :
+           {std::pair(ColorSpace::lab, Saturation::kept), std::pair(ColorSpace::lab, Saturation::by_luma),
+            std::pair(ColorSpace::yuv, Saturation::kept)}) {
         for (const bool gated : {false, true}) {
           ++moved;
           CAPTURE(moved);
@@ -161,6 +165,7 @@ TEST_CASE("merge: YUV, gates, padded maps and every rounding give the bytes of t
           options.chroma = moved % 5 == 0 ? 1.25f : 1.0f;
           options.rounding = kRoundings[moved % 3];
           options.space = space;
+          options.saturation = saturation;
           options.used_h = moved % 4 == 0 ? 0 : (s.ab_h + 1) / 2;
           options.used_w = moved % 4 == 1 ? 0 : s.ab_w * 2 / 3 + 1;
           const Result& result = kResults[moved / 2 % 4];

@@ -1,0 +1,49 @@
+// Maps of colours of a photo and of objects in it become one map of the photo's size: where an object's mask
+// covers a pixel, that object's own colours; the last object wins.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "kernels/core/stream.h"
+
+namespace cuhue {
+
+// A box of the photo with colours of its own. Its map is stretched over the box (torch bilinear,
+// align_corners=False).
+struct FuseObject {
+  std::int32_t x = 0, y = 0, w = 0, h = 0;  // inside of the photo, not empty
+  std::int32_t map = 0;                     // of FuseParams::maps
+  std::int32_t first_row = 0, rows = 0;     // of the photo: those that coverage below has, within the box
+  // Where in FuseParams::coverage its bytes [rows, w] begin: 255 = the object's colour, 0 = what is below it,
+  // between them a mix.
+  std::int64_t coverage = 0;
+};
+
+struct FuseParams {
+  const float* maps = nullptr;  // [count, 2, map_h, map_w]; the first is of the whole photo
+  std::int64_t map_h = 0, map_w = 0;
+  std::int64_t h = 0, w = 0;                // the photo
+  std::int64_t first_row = 0, rows = 0;     // which of its rows are made
+  std::span<const FuseObject> objects;      // later ones cover earlier ones
+  const std::uint8_t* coverage = nullptr;
+  float* out = nullptr;  // [2, h, w], as merge_cpu takes it
+};
+// Allocates nothing.
+void fuse_cpu(const FuseParams& p);
+
+struct FuseDeviceParams {
+  const float* maps = nullptr;  // as above, all in device memory
+  std::int64_t map_h = 0, map_w = 0;
+  std::int64_t h = 0, w = 0;
+  std::int64_t first_row = 0, rows = 0;
+  const FuseObject* objects = nullptr;
+  int object_count = 0;
+  const std::uint8_t* coverage = nullptr;
+  float* out = nullptr;  // [h, w, 2], aligned to 8 bytes: as merge_cuda takes it
+};
+// The values of fuse_cpu, in one launch: of the objects at a pixel only those are evaluated that are seen.
+void fuse_cuda(const FuseDeviceParams& p, Stream stream);
+
+}  // namespace cuhue

@@ -35,4 +35,13 @@ struct PhotoRefOf {
 using PhotoRef = PhotoRefOf<const std::uint8_t>;
 using MutablePhotoRef = PhotoRefOf<std::uint8_t>;
 
+// A part of a photo. Of NV12 x and y must be even.
+constexpr PhotoRef crop_of(PhotoRef photo, std::int64_t x, std::int64_t y, std::int64_t w, std::int64_t h) {
+  photo.data += y * photo.stride + x * photo.channels * photo.bytes_per_sample;
+  if (photo.nv12()) photo.chroma += y / 2 * photo.chroma_stride + x;
+  photo.width = w;
+  photo.height = h;
+  return photo;
+}
+
 }  // namespace cuhue

@@ -15,18 +15,18 @@ namespace cuhue {
 struct FuseObject {
   std::int32_t x = 0, y = 0, w = 0, h = 0;  // inside of the photo, not empty
   std::int32_t map = 0;                     // of FuseParams::maps
-  std::int32_t first_row = 0, rows = 0;     // of the photo: those that coverage below has, within the box
-  // Where in FuseParams::coverage its bytes [rows, w] begin: 255 = the object's colour, 0 = what is below it,
-  // between them a mix.
+  // The rectangle of the photo, within the box, that may have its colours; may be empty.
+  std::int32_t mask_x = 0, mask_y = 0, mask_w = 0, mask_h = 0;
+  // Where in FuseParams::coverage the rectangle's bytes [mask_h, mask_w] begin: 255 = the object's colour, 0
+  // = what is below it, between them a mix.
   std::int64_t coverage = 0;
 };
 
 struct FuseParams {
   const float* maps = nullptr;  // [count, 2, map_h, map_w]; the first is of the whole photo
   std::int64_t map_h = 0, map_w = 0;
-  std::int64_t h = 0, w = 0;                // the photo
-  std::int64_t first_row = 0, rows = 0;     // which of its rows are made
-  std::span<const FuseObject> objects;      // later ones cover earlier ones
+  std::int64_t h = 0, w = 0;            // the photo
+  std::span<const FuseObject> objects;  // later ones cover earlier ones
   const std::uint8_t* coverage = nullptr;
   float* out = nullptr;  // [2, h, w], as merge_cpu takes it
 };
@@ -37,7 +37,6 @@ struct FuseDeviceParams {
   const float* maps = nullptr;  // as above, all in device memory
   std::int64_t map_h = 0, map_w = 0;
   std::int64_t h = 0, w = 0;
-  std::int64_t first_row = 0, rows = 0;
   const FuseObject* objects = nullptr;
   int object_count = 0;
   const std::uint8_t* coverage = nullptr;

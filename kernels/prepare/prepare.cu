@@ -28,14 +28,34 @@ struct Windows {
   int words = 0, count = 0;  // of a window; windows
 };
 
+// What is resized: one crop, or all of a list in device memory, which blockIdx.z numbers.
+struct Crops {
+  const PrepareCrop* list = nullptr;
+  PrepareCrop only;
+  const std::byte* tables = nullptr;
+  std::byte* scratch = nullptr;
+  int out_h = 0, out_w = 0;
+
+  __device__ PrepareCrop crop() const { return list == nullptr ? only : list[blockIdx.z]; }
+};
+
+// Threads of one output of the first pass, a power of two. A warp's outputs stand n_in / n_out pixels apart;
+// with a lane for each four of them its reads are dense.
+CUHUE_HD int lanes_for(std::int64_t w, std::int64_t out_w) {
+  int lanes = 1;
+  while (lanes < 32 && lanes * 4 * out_w < w) lanes *= 2;
+  return lanes;
+}
+CUHUE_HD int groups_of(std::int64_t h) {
+  return static_cast<int>((h + kRows - 1) / kRows);
+}
+
 // The first pass: photo -> image [groups of four rows, planes, out_w] words, byte i of row i.
 struct RowsJob {
   PhotoRef photo;
   YuvToRgb factors;
-  Windows windows;
-  int lanes, outputs;  // threads of one output, outputs of a block: powers of two
-  int groups, groups_per_block;
-  std::uint32_t* image;
+  Crops crops;
+  int groups_per_block;
 };
 
 // The plane that comes out, and how far its last row and column are repeated.
@@ -53,11 +73,9 @@ struct Result {
 
 // The second pass: image -> luminance.
 struct ColumnsJob {
-  const std::uint32_t* image;
-  Windows windows;
-  int groups;
+  Crops crops;
   Luminance luminance;
-  Result out;
+  Result out;  // of the first crop; the others follow
 };
 
 // The sums of four samples by each digit of their weights; total() puts them together.
@@ -96,15 +114,15 @@ __device__ inline std::uint32_t four_bytes(std::uint64_t samples) {
   return bytes;
 }
 
-// Pixels [4 begin, 4 (begin + count)) of four rows, each colour by itself: a quarter of the threads takes a
-// row.
+// Pixels [4 begin, 4 (begin + count)) of four rows of a crop, each colour by itself: a quarter of the threads
+// takes a row. Those beyond the crop have no weight.
 template <class Format, int P>
-__device__ void stage_pixels(const RowsJob& job, int group, int begin, int count,
+__device__ void stage_pixels(const RowsJob& job, const PrepareCrop& crop, int group, int begin, int count,
                              std::uint32_t (&stage)[kRows][P][kSpanWords]) {
   const int r = static_cast<int>(threadIdx.x) / (kThreads / kRows);
-  const int row = min(group * kRows + r, static_cast<int>(job.photo.height) - 1);
+  const int row = crop.y + min(group * kRows + r, crop.h - 1);
   for (int i = static_cast<int>(threadIdx.x) % (kThreads / kRows); i < count; i += kThreads / kRows) {
-    const auto pixels = Format::four(job.photo, job.factors, row, 4 * (begin + i));
+    const auto pixels = Format::four(job.photo, job.factors, row, crop.x + 4 * (begin + i));
     stage[r][0][i] = four_bytes(pixels.r);
     if constexpr (P == 3) {
       stage[r][1][i] = four_bytes(pixels.g);
@@ -113,32 +131,43 @@ __device__ void stage_pixels(const RowsJob& job, int group, int begin, int count
   }
 }
 
-// A block makes `outputs` columns of some groups of four rows, reading each pixel under their windows once.
-// The `lanes` threads of an output take every lanes-th word of its window, so that the threads of a warp read
-// neighbouring words.
+__device__ inline Windows windows_at(const TableAxis& axis, const std::byte* tables) {
+  return {reinterpret_cast<const std::int32_t*>(tables),
+          reinterpret_cast<const WeightWord*>(tables + axis.weights_at()), static_cast<int>(axis.words()),
+          static_cast<int>(axis.n_out)};
+}
+
+// A block makes some columns of some groups of four rows of a crop, reading each pixel under their windows
+// once. The `lanes` threads of an output take every lanes-th word of its window, so that the threads of a
+// warp read neighbouring words.
 template <class Format>
 __global__ void __launch_bounds__(kThreads, 3) rows_kernel(RowsJob job) {
   constexpr int P = kPlanes<Format>;
   __shared__ std::uint32_t stage[kRows][P][kSpanWords];
-  const int out_w = job.windows.count, words = job.windows.words;
-  const int lane = static_cast<int>(threadIdx.x) & (job.lanes - 1);
-  const int o_begin = static_cast<int>(blockIdx.y) * job.outputs;
-  const int o = o_begin + static_cast<int>(threadIdx.x) / job.lanes;
-  const int begin = job.windows.first[o_begin];
-  const int end = job.windows.first[min(o_begin + job.outputs, out_w) - 1] + words;
-  const int window = o < out_w ? job.windows.first[o] : 0;
+  const PrepareCrop crop = job.crops.crop();
+  const Windows windows = windows_at({crop.w, job.crops.out_w}, job.crops.tables + crop.tables);
+  auto* image = reinterpret_cast<std::uint32_t*>(job.crops.scratch + crop.scratch);
+  const int lanes = lanes_for(crop.w, job.crops.out_w), outputs = kThreads / lanes;
+  const int out_w = windows.count, words = windows.words;
+  const int lane = static_cast<int>(threadIdx.x) & (lanes - 1);
+  const int o_begin = static_cast<int>(blockIdx.y) * outputs;
+  const int group0 = static_cast<int>(blockIdx.x) * job.groups_per_block, groups = groups_of(crop.h);
+  if (o_begin >= out_w || group0 >= groups) return;  // the blocks of a larger crop
+  const int o = o_begin + static_cast<int>(threadIdx.x) / lanes;
+  const int begin = windows.first[o_begin];
+  const int end = windows.first[min(o_begin + outputs, out_w) - 1] + words;
+  const int window = o < out_w ? windows.first[o] : 0;
   const int window_words = o < out_w ? words : 0;
-  const WeightWord* weights = job.windows.weights + (o < out_w ? o : 0) * words;
+  const WeightWord* weights = windows.weights + (o < out_w ? o : 0) * words;
 
-  const int group0 = static_cast<int>(blockIdx.x) * job.groups_per_block;
-  for (int group = group0; group < min(group0 + job.groups_per_block, job.groups); ++group) {
+  for (int group = group0; group < min(group0 + job.groups_per_block, groups); ++group) {
     DigitSums sums[kRows][P];
     for (int at = begin; at < end; at += kSpanWords) {
       const int count = min(kSpanWords, end - at);
       __syncthreads();
-      stage_pixels<Format, P>(job, group, at, count, stage);
+      stage_pixels<Format, P>(job, crop, group, at, count, stage);
       __syncthreads();
-      for (int j = lane; j < window_words; j += job.lanes) {
+      for (int j = lane; j < window_words; j += lanes) {
         const int i = window + j - at;
         if (i < 0 || i >= count) continue;
         const WeightWord weight = weights[j];
@@ -150,10 +179,10 @@ __global__ void __launch_bounds__(kThreads, 3) rows_kernel(RowsJob job) {
       std::uint32_t word = 0;
       for (int r = 0; r < kRows; ++r) {
         std::int32_t sum = sums[r][k].total();
-        for (int d = job.lanes / 2; d > 0; d /= 2) sum += __shfl_xor_sync(~0u, sum, d);
+        for (int d = lanes / 2; d > 0; d /= 2) sum += __shfl_xor_sync(~0u, sum, d);
         word |= static_cast<std::uint32_t>(bicubic_byte(sum + kBicubicRounding)) << 8 * r;
       }
-      if (lane == 0 && o < out_w) job.image[(group * P + k) * out_w + o] = word;
+      if (lane == 0 && o < out_w) image[(group * P + k) * out_w + o] = word;
     }
   }
 }
@@ -166,11 +195,15 @@ __global__ void __launch_bounds__(kColumns* kMostSlices) columns_kernel(ColumnsJ
   const auto slices = static_cast<int>(blockDim.y);
   const auto o = static_cast<int>(blockIdx.x);
   const int x = static_cast<int>(blockIdx.y) * kColumns + column, out_w = job.out.w;
-  const int first = job.windows.first[o];
-  const int words = min(job.windows.words, job.groups - first);  // weights beyond the photo are zero
-  const WeightWord* weights = job.windows.weights + o * job.windows.words;
+  const PrepareCrop crop = job.crops.crop();
+  const std::byte* tables = job.crops.tables + crop.tables + TableAxis{crop.w, out_w}.bytes();
+  const Windows windows = windows_at({crop.h, job.out.h}, tables);
+  const int first = windows.first[o];
+  const int words = min(windows.words, groups_of(crop.h) - first);  // weights beyond the crop are zero
+  const WeightWord* weights = windows.weights + o * windows.words;
   if (x < out_w) {
-    const std::uint32_t* image = job.image + first * P * out_w + x;
+    const auto* all = reinterpret_cast<const std::uint32_t*>(job.crops.scratch + crop.scratch);
+    const std::uint32_t* image = all + first * P * out_w + x;
     DigitSums sums[P];
     for (int j = slice; j < words; j += slices) {
       const WeightWord weight = weights[j];
@@ -186,7 +219,9 @@ __global__ void __launch_bounds__(kColumns* kMostSlices) columns_kernel(ColumnsJ
     for (int s = 0; s < slices; ++s) sum += part[s][k][column];
     byte[k] = static_cast<std::uint32_t>(bicubic_byte(sum));
   }
-  job.out.store(o, x, luminance_of(byte[0], byte[P / 2], byte[P - 1], job.luminance));
+  Result out = job.out;
+  out.data += static_cast<std::int64_t>(blockIdx.z) * out.padded_h * out.padded_w;
+  out.store(o, x, luminance_of(byte[0], byte[P / 2], byte[P - 1], job.luminance));
 }
 
 // Where no size changes: four pixels a thread.
@@ -213,30 +248,20 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-Windows windows_at(const TableAxis& axis, const std::byte* tables) {
-  return {reinterpret_cast<const std::int32_t*>(tables),
-          reinterpret_cast<const WeightWord*>(tables + axis.weights_at()), checked_int(axis.words()),
-          checked_int(axis.n_out)};
-}
-
+// `largest` is at least as large as every crop.
 template <class Format>
-void launch_rows(const PrepareDeviceParams& p, const Windows& windows, Stream stream) {
-  RowsJob job{};
-  job.photo = p.photo;
-  job.factors = yuv_to_rgb(p.photo.coding);
-  job.windows = windows;
-  job.image = reinterpret_cast<std::uint32_t*>(p.scratch);
-  job.groups = checked_int((p.photo.height + kRows - 1) / kRows);
-  // A warp's outputs stand n_in / n_out pixels apart; with a lane for each four of them its reads are dense.
-  job.lanes = 1;
-  while (job.lanes < 32 && job.lanes * 4 * p.out_w < p.photo.width) job.lanes *= 2;
-  job.outputs = kThreads / job.lanes;
-  const unsigned tiles = blocks_for(p.out_w, job.outputs);
+void launch_rows(const PhotoRef& photo, const Crops& crops, const PrepareCrop& largest, int count,
+                 Stream stream) {
+  const int lanes = lanes_for(largest.w, crops.out_w), groups = groups_of(largest.h);
+  const unsigned tiles = blocks_for(crops.out_w, kThreads / lanes);
   // Groups of one block share the weights in its cache; small photos need all the blocks they can get.
   constexpr std::int64_t kEnoughBlocks = 1024;
-  job.groups_per_block =
-      static_cast<int>(std::clamp<std::int64_t>(job.groups * std::int64_t{tiles} / kEnoughBlocks, 1, 4));
-  launch(rows_kernel<Format>, {{blocks_for(job.groups, job.groups_per_block), tiles}, kThreads}, stream, job);
+  const RowsJob job{
+      photo, yuv_to_rgb(photo.coding), crops,
+      static_cast<int>(std::clamp<std::int64_t>(groups * std::int64_t{tiles} * count / kEnoughBlocks, 1, 4))};
+  launch(rows_kernel<Format>,
+         {{blocks_for(groups, job.groups_per_block), tiles, static_cast<unsigned>(count)}, kThreads}, stream,
+         job);
 }
 
 Result result_of(const PrepareDeviceParams& p) {
@@ -245,36 +270,62 @@ Result result_of(const PrepareDeviceParams& p) {
 }
 
 template <int P>
-void launch_columns(const PrepareDeviceParams& p, const Windows& windows, Stream stream) {
-  const ColumnsJob job{reinterpret_cast<const std::uint32_t*>(p.scratch), windows,
-                       checked_int((p.photo.height + kRows - 1) / kRows), p.luminance, result_of(p)};
-  const auto slices = static_cast<unsigned>(std::clamp(windows.words / 2, 1, kMostSlices));
+void launch_columns(const ColumnsJob& job, const PrepareCrop& largest, int count, Stream stream) {
+  const TableAxis vertical{largest.h, job.out.h};
+  const auto slices = static_cast<unsigned>(std::clamp<std::int64_t>(vertical.words() / 2, 1, kMostSlices));
   launch(columns_kernel<P>,
-         {{static_cast<unsigned>(windows.count), blocks_for(p.out_w, kColumns)}, {kColumns, slices}}, stream,
-         job);
+         {{static_cast<unsigned>(job.out.h), blocks_for(job.out.w, kColumns), static_cast<unsigned>(count)},
+          {kColumns, slices}},
+         stream, job);
+}
+
+void check_sizes(const PhotoRef& photo, const PrepareCrop& largest, const Result& out, int count) {
+  checked_int(photo.width * (photo.nv12() ? 1 : photo.channels * photo.bytes_per_sample));
+  checked_int(photo.height);
+  checked_int((std::int64_t{largest.h} + kRows) * 3 * out.w);
+  checked_int(std::int64_t{out.padded_h} * out.padded_w * count);
+  checked_int(TableAxis{largest.w, out.w}.bytes());
+  checked_int(TableAxis{largest.h, out.h}.bytes());
+}
+
+template <class Format>
+void launch_both(const PhotoRef& photo, const ColumnsJob& job, const PrepareCrop& largest, int count,
+                 Stream stream) {
+  launch_rows<Format>(photo, job.crops, largest, count, stream);
+  launch_columns<kPlanes<Format>>(job, largest, count, stream);
 }
 
 }  // namespace
 
 void prepare_cuda(const PrepareDeviceParams& p, Stream stream) {
-  const std::int64_t h = p.photo.height, w = p.photo.width;
-  checked_int(w * (p.photo.nv12() ? 1 : p.photo.channels * p.photo.bytes_per_sample));
-  checked_int((h + kRows) * 3 * p.out_w);
-  checked_int(std::max(p.padded_h, p.out_h) * std::max(p.padded_w, p.out_w));
-  const TableAxis horizontal{w, p.out_w}, vertical{h, p.out_h};
-  checked_int(horizontal.bytes());
-  checked_int(vertical.bytes());
+  const int h = checked_int(p.photo.height), w = checked_int(p.photo.width);
+  const PrepareCrop whole{0, 0, w, h, 0, 0};
+  const ColumnsJob job{{nullptr, whole, p.tables, p.scratch, checked_int(p.out_h), checked_int(p.out_w)},
+                       p.luminance,
+                       result_of(p)};
+  check_sizes(p.photo, whole, job.out, 1);
   with_format(p.photo, [&](auto format) {
     using Format = decltype(format);
     if (h == p.out_h && w == p.out_w) {
-      const int row_groups = checked_int((w + 3) / 4), count = checked_int(row_groups * h);
+      const int row_groups = (w + 3) / 4, count = checked_int(std::int64_t{row_groups} * h);
       launch(luminance_kernel<Format>, {blocks_for(count, kThreads), kThreads}, stream, p,
-             yuv_to_rgb(p.photo.coding), result_of(p), row_groups, count);
+             yuv_to_rgb(p.photo.coding), job.out, row_groups, count);
       return;
     }
-    launch_rows<Format>(p, windows_at(horizontal, p.tables), stream);
-    launch_columns<kPlanes<Format>>(p, windows_at(vertical, p.tables + horizontal.bytes()), stream);
+    launch_both<Format>(p.photo, job, whole, 1, stream);
   });
+}
+
+void prepare_crops_cuda(const PrepareCropsDeviceParams& p, Stream stream) {
+  if (p.count == 0) return;
+  const PrepareCrop largest{0, 0, p.largest_w, p.largest_h, 0, 0};
+  const int out_h = checked_int(p.out_h), out_w = checked_int(p.out_w);
+  const ColumnsJob job{{p.crops, largest, p.tables, p.scratch, out_h, out_w},
+                       p.luminance,
+                       {p.out, out_h, out_w, out_h, out_w}};
+  check_sizes(p.photo, largest, job.out, p.count);
+  with_format(p.photo,
+              [&](auto format) { launch_both<decltype(format)>(p.photo, job, largest, p.count, stream); });
 }
 
 }  // namespace cuhue

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "kernels/core/photo.h"
 #include "kernels/core/stream.h"
@@ -52,5 +53,32 @@ struct PrepareDeviceParams {
 };
 // The bits of prepare_cpu.
 void prepare_cuda(const PrepareDeviceParams& p, Stream stream);
+
+// ---- many crops of one photo at once, each to a plane of its own: two launches for all of them
+struct PrepareCrop {
+  std::int32_t x = 0, y = 0, w = 0, h = 0;  // inside of the photo, not empty
+  std::int64_t tables = 0, scratch = 0;     // where its parts of both begin, in bytes: place_crops()
+};
+struct CropsMemory {
+  std::size_t tables = 0, scratch = 0;  // bytes for all
+};
+// Sets the places of the crops' parts.
+CropsMemory place_crops(std::span<PrepareCrop> crops, std::int64_t out_h, std::int64_t out_w);
+void fill_crop_tables(std::span<const PrepareCrop> crops, std::int64_t out_h, std::int64_t out_w,
+                      std::byte* tables /* host, aligned to 16 */);
+
+struct PrepareCropsDeviceParams {
+  PhotoRef photo;                      // addresses the device can read; any stride
+  const PrepareCrop* crops = nullptr;  // in device memory
+  int count = 0;
+  std::int32_t largest_w = 0, largest_h = 0;  // of all crops
+  std::int64_t out_h = 0, out_w = 0;
+  Luminance luminance = Luminance::cie_l;
+  float* out = nullptr;               // [count, out_h, out_w] float, dense
+  const std::byte* tables = nullptr;  // as filled, in device memory, aligned to 16
+  std::byte* scratch = nullptr;       // device memory, aligned to 64
+};
+// The bits of prepare_cpu of each crop.
+void prepare_crops_cuda(const PrepareCropsDeviceParams& p, Stream stream);
 
 }  // namespace cuhue

@@ -25,6 +25,17 @@ void fill_axis(const TableAxis& axis, std::byte* to) {
   }
 }
 
+void fill_both(std::int64_t h, std::int64_t w, std::int64_t out_h, std::int64_t out_w, std::byte* tables) {
+  const TableAxis horizontal{w, out_w};
+  fill_axis(horizontal, tables);
+  fill_axis({h, out_h}, tables + horizontal.bytes());
+}
+
+// [ceil(h / 4), 3, out_w] words of four rows.
+std::int64_t scratch_bytes(std::int64_t h, std::int64_t out_w) {
+  return (h + 3) / 4 * 3 * out_w * 4;
+}
+
 }  // namespace
 
 std::size_t prepare_table_bytes(std::int64_t h, std::int64_t w, std::int64_t out_h, std::int64_t out_w) {
@@ -35,16 +46,28 @@ std::size_t prepare_table_bytes(std::int64_t h, std::int64_t w, std::int64_t out
 void fill_prepare_tables(std::int64_t h, std::int64_t w, std::int64_t out_h, std::int64_t out_w,
                          std::byte* tables) {
   if (h == out_h && w == out_w) return;
-  const TableAxis horizontal{w, out_w};
-  fill_axis(horizontal, tables);
-  fill_axis({h, out_h}, tables + horizontal.bytes());
+  fill_both(h, w, out_h, out_w, tables);
 }
 
-// [ceil(h / 4), 3, out_w] words of four rows.
 std::size_t prepare_device_scratch_bytes(std::int64_t h, std::int64_t w, std::int64_t out_h,
                                          std::int64_t out_w) {
-  if (h == out_h && w == out_w) return 0;
-  return static_cast<std::size_t>((h + 3) / 4 * 3 * out_w * 4);
+  return h == out_h && w == out_w ? 0 : static_cast<std::size_t>(scratch_bytes(h, out_w));
+}
+
+CropsMemory place_crops(std::span<PrepareCrop> crops, std::int64_t out_h, std::int64_t out_w) {
+  std::int64_t tables = 0, scratch = 0;
+  for (PrepareCrop& c : crops) {
+    c.tables = tables;
+    c.scratch = scratch;
+    tables += TableAxis{c.w, out_w}.bytes() + TableAxis{c.h, out_h}.bytes();
+    scratch += scratch_bytes(c.h, out_w);
+  }
+  return {static_cast<std::size_t>(tables), static_cast<std::size_t>(scratch)};
+}
+
+void fill_crop_tables(std::span<const PrepareCrop> crops, std::int64_t out_h, std::int64_t out_w,
+                      std::byte* tables) {
+  for (const PrepareCrop& c : crops) fill_both(c.h, c.w, out_h, out_w, tables + c.tables);
 }
 
 }  // namespace cuhue

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/core/hd.h"
 #include "kernels/resample/bicubic.h"
 
 namespace cuhue {
@@ -21,9 +22,9 @@ struct alignas(16) WeightWord {
 struct TableAxis {
   std::int64_t n_in = 0, n_out = 0;
 
-  constexpr std::int64_t words() const { return (bicubic_window_bound(n_in, n_out) + 6) / 4; }
-  constexpr std::int64_t weights_at() const { return (n_out * 4 + 15) / 16 * 16; }
-  constexpr std::int64_t bytes() const {
+  CUHUE_HD constexpr std::int64_t words() const { return (bicubic_window_bound(n_in, n_out) + 6) / 4; }
+  CUHUE_HD constexpr std::int64_t weights_at() const { return (n_out * 4 + 15) / 16 * 16; }
+  CUHUE_HD constexpr std::int64_t bytes() const {
     return weights_at() + n_out * words() * static_cast<std::int64_t>(sizeof(WeightWord));
   }
 };

@@ -93,6 +93,46 @@ TEST_CASE("prepare: windows from a part of a word to more than a block holds giv
   }
 }
 
+TEST_CASE("prepare: crops of one photo, all at once, give the bits of the CPU for each") {
+  constexpr std::int64_t kW = 150, kH = 37, kOutH = 9, kOutW = 16;
+  // Even places, which NV12 has too: the whole, a pixel, strips, the far corner, one of the plane's own size.
+  const std::vector<PrepareCrop> given = {{0, 0, kW, kH},  {0, 0, 1, 1},     {148, 36, 2, 1}, {6, 2, 3, 35},
+                                          {4, 10, 143, 1}, {130, 28, 16, 9}, {2, 4, 31, 20}};
+  for (const PhotoFormat& format : kPhotoFormats) {
+    CAPTURE(format.channels);
+    CAPTURE(format.size);
+    CAPTURE(format.nv12);
+    for (const std::int32_t odd : {0, 1}) {
+      if (odd == 1 && format.nv12) continue;
+      const DevicePhoto photo(format, kW + odd, kH + odd, format.size, odd * format.size, 17);
+      std::vector<PrepareCrop> crops = given;
+      for (PrepareCrop& c : crops) {
+        c.x += odd;
+        c.y += odd;
+      }
+      const CropsMemory bytes = place_crops(crops, kOutH, kOutW);
+      const Scratch filled(bytes.tables);
+      fill_crop_tables(crops, kOutH, kOutW, filled.data());
+      const DeviceArray<std::byte> tables(std::span<const std::byte>(filled.data(), bytes.tables));
+      const DeviceArray<std::byte> scratch(bytes.scratch);
+      const DeviceArray<PrepareCrop> list{std::span<const PrepareCrop>(crops)};
+      std::vector<float> expected;
+      for (const PrepareCrop& c : crops) {
+        const auto one =
+            on_cpu(crop_of(photo.host(), c.x, c.y, c.w, c.h), {c.w, c.h, kOutW, kOutH}, Luminance::cie_l);
+        expected.insert(expected.end(), one.begin(), one.end());
+      }
+      for_each_order([&] {
+        const DeviceArray<float> out(expected.size());
+        prepare_crops_cuda({photo.device(), list.data(), static_cast<int>(crops.size()), kW, kH, kOutH, kOutW,
+                            Luminance::cie_l, out.data(), tables.data(), scratch.data()},
+                           nullptr);
+        CHECK(same_bits(out.read(), expected));
+      });
+    }
+  }
+}
+
 TEST_CASE("prepare: resizing is bit-exact with Pillow's bicubic") {
   std::ifstream file(std::string(CUHUE_TEST_DATA) + "/kernels/pillow_bicubic.txt");
   REQUIRE(file);

@@ -10,6 +10,7 @@
 #include <span>
 #include <system_error>
 
+#include "converter/adopt.h"
 #include "converter/recognise.h"
 #include "converter/sha256.h"
 #include "converter/state_dict.h"
@@ -85,7 +86,8 @@ ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::fil
   if (options.overwrite == Overwrite::no && std::filesystem::equivalent(in, out, ignored))
     throw Error(Status::usage,
                 "output " + in_quotes(out.string()) + " is the checkpoint itself; give another name");
-  const Checkpoint checkpoint = read_checkpoint(in);
+  Checkpoint checkpoint = read_checkpoint(in);
+  adopt_names(checkpoint, options.network);
   const SchemaMatch match = recognise(checkpoint, options.network, options.allow_extra);
 
   check_settings(*match.network, options.settings);
@@ -94,7 +96,8 @@ ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::fil
   report.network = match.network->name;
   report.network_version = match.network->version;
   report.format = checkpoint.format;
-  report.source_bytes = checkpoint.file.size();
+  for (Checkpoint::Skipped& s : checkpoint.skipped)
+    report.skipped.push_back({std::move(s.name), std::move(s.why)});
   report.left_out = match.extras;
   report.unwrapped = checkpoint.unwrapped;
   report.properties = options.extra;
@@ -120,7 +123,10 @@ ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::fil
   }
   report.tensors = static_cast<std::int64_t>(tensors.size());
   report.widened = static_cast<std::int64_t>(widened.size());
-  report.sha256 = sha256_hex(checkpoint.file);
+  std::vector<std::span<const std::byte>> files = {checkpoint.file};
+  files.insert(files.end(), checkpoint.more_files.begin(), checkpoint.more_files.end());
+  for (const std::span<const std::byte> file : files) report.source_bytes += file.size();
+  report.sha256 = sha256_hex(files);
   report.licence = licence_of(report.sha256, report.source_bytes);
 
   WeightFileInfo info;

@@ -27,23 +27,29 @@ struct ConvertOptions {
 struct ConvertReport {
   std::string network;
   int network_version = 0;
-  std::string format;                  // of the checkpoint, "PyTorch (zip)"
-  std::string sha256;                  // of the checkpoint
-  std::string licence;                 // of a published checkpoint; empty = unknown
-  std::uint64_t source_bytes = 0;      // of the checkpoint
-  std::int64_t tensors = 0;            // written
-  std::int64_t values = 0;             // elements of them
-  std::int64_t widened = 0;            // tensors that were not float32 and are now
-  std::vector<std::string> left_out;   // extras that allow_extra dropped
+  std::string format;  // of the checkpoint, "PyTorch (zip)"
+  // Of the checkpoint; of a TensorFlow V2 checkpoint, of its index and data files one behind the other.
+  std::string sha256;
+  std::string licence;                // of a published checkpoint; empty = unknown
+  std::uint64_t source_bytes = 0;     // of the checkpoint
+  std::int64_t tensors = 0;           // written
+  std::int64_t values = 0;            // elements of them
+  std::int64_t widened = 0;           // tensors that were not float32 and are now
+  std::vector<std::string> left_out;  // extras that allow_extra dropped
+  struct Skipped {
+    std::string name, why;  // "conv2d_1/bias/Adam", "state of the optimizer"
+  };
+  std::vector<Skipped> skipped;        // entries that inference has no use for
   std::vector<std::string> unwrapped;  // wrapper dictionaries around the state dict, outermost first
   std::map<std::string, std::string> properties;  // written into the file
 };
 
-// Reads, recognises, checks and writes. Every parameter must be there with its shape, a float type and finite
-// values; float16, bfloat16 and float64 become float32. Counters the network never reads
-// (num_batches_tracked) are optional and kept. Tensors are streamed from the mapped checkpoint: memory holds
-// only those converted. Error: Status::weights (names the tensor or the place in the file), usage (unknown
-// network or setting, or in and out are the same file), output. Nothing is left behind by a failure.
+// Reads, gives the tensors the network's own names and layouts (adopt.h), recognises, checks and writes.
+// Every parameter must be there with its shape, a float type and finite values; float16, bfloat16 and float64
+// become float32. Counters the network never reads (num_batches_tracked) are optional and kept. Tensors are
+// streamed from the mapped checkpoint: memory holds only those converted or in another layout. Error:
+// Status::weights (names the tensor or the place in the file), usage (unknown network or setting, or in and
+// out are the same file), output. Nothing is left behind by a failure.
 ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::filesystem::path& out,
                                  const ConvertOptions& options = {});
 

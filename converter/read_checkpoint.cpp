@@ -3,8 +3,12 @@
 #include <cstring>
 
 #include "converter/detectron_pickle.h"
+#include "converter/hdf5.h"
+#include "converter/keras.h"
 #include "converter/safetensors.h"
+#include "converter/sorted_table.h"
 #include "converter/state_dict.h"
+#include "converter/tensorflow.h"
 #include "converter/torch_checkpoint.h"
 #include "weights/file_kind.h"
 #include "weights/mapped_file.h"
@@ -26,7 +30,8 @@ constexpr Unreadable kUnreadable[] = {
     {257, "ustar",
      "a tar archive; PyTorch 0.1 checkpoints in tar form are not read, load and save it again with a newer "
      "PyTorch"},
-    {0, "\x89HDF\r\n\x1a\n"sv, "an HDF5 file (Keras), which is not read; export the weights as safetensors"},
+    {0, "model_checkpoint_path:",
+     "a list of TensorFlow checkpoints; give the newest, which its first line names"},
     {0, "\x1f\x8b"sv, "a gzip archive; unpack it first"},
     {0, "BZh", "a bzip2 archive; unpack it first"},
     {0, "\xfd\x37zXZ\0"sv, "an xz archive; unpack it first"},
@@ -65,7 +70,7 @@ constexpr Unreadable kUnreadable[] = {
                 checkpoint.label + " is " + std::string(kind->what) + "; " + std::string(kind->remedy));
   throw Error(Status::weights, checkpoint.label +
                                    " is not a checkpoint of a kind that is read (PyTorch, Detectron2 pickle, "
-                                   "safetensors): it begins with '" +
+                                   "safetensors, TensorFlow, Keras HDF5): it begins with '" +
                                    clean_text(text.substr(0, 16)) + "'");
 }
 
@@ -79,7 +84,7 @@ bool looks_like_pickle(std::string_view text) {
          text.starts_with("cbuiltins\n") || text.starts_with("cposix\n");
 }
 
-void read(Checkpoint& checkpoint) {
+void read(Checkpoint& checkpoint, const OpenShard& open_shard) {
   const std::string_view text(reinterpret_cast<const char*>(checkpoint.file.data()), checkpoint.file.size());
   if (text.starts_with("PK\x03\x04"))
     read_torch_zip(checkpoint);
@@ -87,6 +92,10 @@ void read(Checkpoint& checkpoint) {
     read_torch_legacy(checkpoint);
   else if (looks_like_safetensors(checkpoint.file))
     read_safetensors(checkpoint);
+  else if (looks_like_hdf5(checkpoint.file))
+    read_keras(checkpoint);
+  else if (looks_like_sorted_table(checkpoint.file))
+    read_tensorflow(checkpoint, open_shard);
   else if (looks_like_pickle(text))
     read_detectron_pickle(checkpoint);
   else
@@ -120,14 +129,15 @@ void finish_names(Checkpoint& checkpoint) {
                                      "' stands in the state dict twice; the file is damaged");
 }
 
-Checkpoint read_checkpoint(const std::filesystem::path& path) {
+Checkpoint read_checkpoint(const std::filesystem::path& given) {
   Checkpoint checkpoint;
+  const std::filesystem::path path = tensorflow_index_of(given);
   const auto file = std::make_shared<const MappedFile>(MappedFile::open(path));
   checkpoint.label = in_quotes(path.string());
   if (file->bytes().empty()) throw Error(Status::weights, checkpoint.label + " is empty; get the file again");
   checkpoint.file = file->bytes();
   checkpoint.keep_alive.push_back(file);
-  read(checkpoint);
+  read(checkpoint, shards_beside(checkpoint, path));
   return checkpoint;
 }
 
@@ -136,7 +146,7 @@ Checkpoint read_checkpoint(std::span<const std::byte> bytes, std::string label) 
   checkpoint.label = std::move(label);
   checkpoint.file = bytes;
   if (bytes.empty()) throw Error(Status::weights, checkpoint.label + " is empty; get the file again");
-  read(checkpoint);
+  read(checkpoint, no_shards(checkpoint));
   return checkpoint;
 }
 

@@ -31,16 +31,23 @@ struct Checkpoint {
   std::vector<CheckpointTensor> tensors;
   std::vector<std::string> others;     // entries of the state dict that are not tensors
   std::vector<std::string> unwrapped;  // keys of the wrapper dictionaries around it, outermost first
+  struct Skipped {
+    std::string name, why;  // "conv2d_1/bias/Adam", "state of the optimizer"
+  };
+  std::vector<Skipped> skipped;  // entries left out because inference has no use for them
   bool module_prefix_stripped = false;
-  std::span<const std::byte> file;  // the whole file
+  std::span<const std::byte> file;                     // the whole file
+  std::vector<std::span<const std::byte>> more_files;  // TensorFlow's data files, in their order
   std::vector<std::shared_ptr<const void>> keep_alive;
 };
 
-// Reads a checkpoint: PyTorch zip or legacy, a pickle of NumPy arrays as Detectron2 writes it, or
-// safetensors. Judged by content, never by the file's name. Wrapper dictionaries (state_dict, model, G, ...)
-// are unwrapped and a "module." that every name begins with is stripped. Nothing in the file is executed.
-// Memory: at most the file's size + 16 MB beyond the mapped file, whatever it claims. Error(Status::weights):
-// the file, the place in it (byte, zip entry, tensor), what is wrong and the remedy.
+// Reads a checkpoint: PyTorch zip or legacy, a pickle of NumPy arrays as Detectron2 writes it, safetensors,
+// TensorFlow V1 and V2, or Keras HDF5. Judged by content, never by the file's name; only a TensorFlow V2
+// checkpoint, which is several files, may also be given by their common prefix. Wrapper dictionaries
+// (state_dict, model, G, ...) are unwrapped and a "module." that every name begins with is stripped. Names,
+// shapes and values are the file's own. Nothing in the file is executed. Memory: at most the file's size + 16
+// MB beyond the mapped file, whatever it claims. Error(Status::weights): the file, the place in it (byte, zip
+// entry, tensor), what is wrong and the remedy.
 Checkpoint read_checkpoint(const std::filesystem::path& path);
 // The caller's bytes must outlive the checkpoint; label names them in messages.
 Checkpoint read_checkpoint(std::span<const std::byte> bytes, std::string label);

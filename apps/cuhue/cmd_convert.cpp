@@ -1,5 +1,8 @@
 // cuhue convert: a foreign checkpoint becomes a cuhue weight file.
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "apps/cuhue/api.h"
 #include "apps/cuhue/commands.h"
@@ -9,6 +12,32 @@
 
 namespace cuhue::app {
 namespace {
+
+nlohmann::ordered_json skipped_json(const ConvertReport& r) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const ConvertReport::Skipped& s : r.skipped) list.push_back({{"name", s.name}, {"why", s.why}});
+  return list;
+}
+
+// A line a reason, in the order of their first: "skipped 56, state of the optimizer: 'conv2d_1/bias/Adam',
+// ..."
+void print_skipped(const ConvertReport& r) {
+  constexpr std::size_t kShown = 3;
+  struct Group {
+    std::string why, names;
+    std::size_t count = 0;
+  };
+  std::vector<Group> groups;
+  for (const ConvertReport::Skipped& s : r.skipped) {
+    auto group = std::ranges::find(groups, s.why, &Group::why);
+    if (group == groups.end()) group = groups.insert(group, {s.why, "", 0});
+    if (group->count < kShown) group->names += (group->count == 0 ? "'" : ", '") + s.name + "'";
+    ++group->count;
+  }
+  for (const Group& g : groups)
+    print_note("skipped " + std::to_string(g.count) + ", " + g.why + ": " + g.names +
+               (g.count > kShown ? ", ..." : ""));
+}
 
 nlohmann::ordered_json as_json(const ConvertReport& r, const ConvertOptions& options) {
   return {{"checkpoint", options.checkpoint},
@@ -24,6 +53,7 @@ nlohmann::ordered_json as_json(const ConvertReport& r, const ConvertOptions& opt
           {"widened", r.widened},
           {"properties", r.properties},
           {"left_out", r.left_out},
+          {"skipped", skipped_json(r)},
           {"unwrapped", r.unwrapped}};
 }
 
@@ -37,6 +67,7 @@ int run_command(const ConvertOptions& options) {
                           .overwrite = options.force ? Overwrite::yes : Overwrite::no,
                           .extra = {},
                           .settings = {options.settings.begin(), options.settings.end()}});
+  print_skipped(report);
   for (const std::string& name : report.left_out) print_warning("left out: " + name);
   print_note(options.output + ": " + report.network + ", " + std::to_string(report.tensors) +
              " tensors, from " + report.format);

@@ -24,5 +24,7 @@ std::vector<HostileCase> broken_archives();  // zip
 std::vector<HostileCase> broken_legacy();
 std::vector<HostileCase> wrong_files();  // something else altogether
 std::vector<HostileCase> broken_safetensors();
+std::vector<HostileCase> broken_tables();  // TensorFlow: sorted tables, snappy, V1
+std::vector<HostileCase> broken_hdf5();
 
 }  // namespace cuhue::testing

@@ -1,95 +1,23 @@
 // Hostile and broken checkpoints: the right status, a message that names the place, bounded memory, and
 // nothing is ever executed.
-#include <malloc.h>
-
-#include <atomic>
-#include <cstdlib>
 #include <filesystem>
-#include <new>
 #include <random>
 #include <set>
 
 #include "tests/converter/converter_fixture.h"
 #include "tests/converter/hostile_cases.h"
-
-namespace {
-std::atomic<std::size_t> live_bytes{0}, peak_bytes{0};
-
-void* counted_or_null(std::size_t size) noexcept {
-  void* const p = std::malloc(size == 0 ? 1 : size);
-  if (p == nullptr) return nullptr;
-  const std::size_t now = live_bytes += ::malloc_usable_size(p);
-  if (now > peak_bytes) peak_bytes = now;
-  return p;
-}
-void* counted(std::size_t size) {
-  void* const p = counted_or_null(size);
-  if (p == nullptr) throw std::bad_alloc();
-  return p;
-}
-void uncount(void* p) noexcept {
-  if (p == nullptr) return;
-  live_bytes -= ::malloc_usable_size(p);
-  std::free(p);
-}
-}  // namespace
-
-// Every allocation of this program is counted.
-void* operator new(std::size_t size) {
-  return counted(size);
-}
-void* operator new[](std::size_t size) {
-  return counted(size);
-}
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  return counted_or_null(size);
-}
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-  return counted_or_null(size);
-}
-void operator delete(void* p, const std::nothrow_t&) noexcept {
-  uncount(p);
-}
-void operator delete[](void* p, const std::nothrow_t&) noexcept {
-  uncount(p);
-}
-void operator delete(void* p) noexcept {
-  uncount(p);
-}
-void operator delete[](void* p) noexcept {
-  uncount(p);
-}
-void operator delete(void* p, std::size_t) noexcept {
-  uncount(p);
-}
-void operator delete[](void* p, std::size_t) noexcept {
-  uncount(p);
-}
+#include "tests/converter/measured.h"
 
 namespace cuhue::testing {
 namespace {
 
-constexpr std::size_t kAllowance = 16u << 20;
-
 std::vector<HostileCase> all_cases() {
   std::vector<HostileCase> all;
-  for (const auto& group : {code_executing_pickles, pickle_bombs, broken_pickles, broken_tensors,
-                            broken_archives, broken_legacy, wrong_files, broken_safetensors})
+  for (const auto& group :
+       {code_executing_pickles, pickle_bombs, broken_pickles, broken_tensors, broken_archives, broken_legacy,
+        wrong_files, broken_safetensors, broken_tables, broken_hdf5})
     for (HostileCase& c : group()) all.push_back(std::move(c));
   return all;
-}
-
-struct Measured {
-  Outcome outcome;
-  std::size_t peak = 0;  // beyond what was allocated before
-};
-Measured measure(std::string_view contents) {
-  const std::size_t before = live_bytes;
-  peak_bytes = before;
-  Measured m;
-  m.outcome = read_outcome(contents);
-  m.peak = peak_bytes - before;
-  return m;
 }
 
 TEST_CASE("each hostile checkpoint is refused with a message that names the place") {

@@ -12,6 +12,7 @@
 #include "apps/cuhue/api.h"
 #include "apps/cuhue/commands.h"
 #include "apps/cuhue/console.h"
+#include "apps/cuhue/file_use.h"
 #include "apps/cuhue/files.h"
 #include "apps/cuhue/model_files.h"
 #include "apps/cuhue/signals.h"
@@ -148,6 +149,7 @@ Weights bench_weights(const BenchOptions& options) {
 }  // namespace
 
 int run_command(const BenchOptions& options) {
+  check_file_uses({{options.weights, "-m"}}, {{options.json, "--json"}});
   auto info = sized<cuhue_network_info>();
   call(cuhue_network_find, options.network.c_str(), &info);
   const Size size = options.size.height > 0 ? options.size : Size{info.default_size, info.default_size};

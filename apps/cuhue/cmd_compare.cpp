@@ -7,6 +7,7 @@
 #include "apps/cuhue/api.h"
 #include "apps/cuhue/commands.h"
 #include "apps/cuhue/console.h"
+#include "apps/cuhue/file_use.h"
 #include "apps/cuhue/files.h"
 
 namespace cuhue::app {
@@ -25,6 +26,7 @@ struct Opened {
 }  // namespace
 
 int run_command(const CompareOptions& options) {
+  check_file_uses({{options.a, "A"}, {options.b, "B"}}, {{options.json, "--json"}});
   const Opened a(options.a);
   const Opened b(options.b);
   if (a.pixels.width != b.pixels.width || a.pixels.height != b.pixels.height) {

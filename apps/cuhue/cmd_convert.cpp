@@ -7,6 +7,7 @@
 #include "apps/cuhue/api.h"
 #include "apps/cuhue/commands.h"
 #include "apps/cuhue/console.h"
+#include "apps/cuhue/file_use.h"
 #include "apps/cuhue/files.h"
 #include "converter/convert.h"
 
@@ -60,6 +61,10 @@ nlohmann::ordered_json as_json(const ConvertReport& r, const ConvertOptions& opt
 }  // namespace
 
 int run_command(const ConvertOptions& options) {
+  const std::vector<FileUse> outputs = {{options.output, "-o"}, {options.json, "--json"}};
+  if (!options.force)
+    refuse_inputs_as_outputs(std::vector<FileUse>{{options.checkpoint, "CHECKPOINT"}}, outputs);
+  refuse_shared_outputs(outputs);
   const ConvertReport report =
       convert_checkpoint(options.checkpoint, options.output,
                          {.network = options.network,

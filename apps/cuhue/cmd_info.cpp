@@ -7,6 +7,7 @@
 #include "apps/cuhue/api.h"
 #include "apps/cuhue/commands.h"
 #include "apps/cuhue/console.h"
+#include "apps/cuhue/file_use.h"
 #include "apps/cuhue/files.h"
 
 namespace cuhue::app {
@@ -71,10 +72,10 @@ std::string as_text(const Json& info, bool with_tensors) {
   }
   line("file size", format_bytes(info["file_bytes"].get<double>()));
   line("tensors", info["tensor_count"].dump() + ", " + info["values"].dump() + " values");
-  line("memory", format_bytes(memory["weight_bytes"].get<double>()) + " weights and " +
-                     format_bytes(memory["arena_bytes"].get<double>()) + " arena at " +
-                     memory["size"].get<std::string>() + ", batch " + memory["batch"].dump() + ", on " +
-                     memory["device"].get<std::string>());
+  const double weights = memory["weight_bytes"].get<double>(), arena = memory["arena_bytes"].get<double>();
+  line("memory", format_bytes(weights + arena) + ": " + format_bytes(weights) + " weights and " +
+                     format_bytes(arena) + " arena at " + memory["size"].get<std::string>() + ", batch " +
+                     memory["batch"].dump() + ", on " + memory["device"].get<std::string>());
   if (!with_tensors) return text;
   for (const Json& t : info["tensors"]) {
     text += "  " + t["dtype"].get<std::string>() + " " + t["shape"].dump() + " " +
@@ -86,6 +87,7 @@ std::string as_text(const Json& info, bool with_tensors) {
 }  // namespace
 
 int run_command(const InfoOptions& options) {
+  check_file_uses({{options.file, "FILE"}}, {{options.json, "--json"}});
   const Weights weights = open_weights(options.file);
   auto network = sized<cuhue_network_info>();
   call(cuhue_network_find, cuhue_weights_network(weights.get()), &network);
@@ -109,6 +111,7 @@ int run_command(const InfoOptions& options) {
 }
 
 int run_command(const VerifyOptions& options) {
+  check_file_uses({{options.file, "FILE"}}, {{options.json, "--json"}});
   // Opening checks the checksums of the header and of every tensor, and the network's schema.
   const Weights weights = open_weights(options.file);
   const std::string network = cuhue_weights_network(weights.get());

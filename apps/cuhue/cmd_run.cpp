@@ -7,6 +7,7 @@
 #include "apps/cuhue/api.h"
 #include "apps/cuhue/commands.h"
 #include "apps/cuhue/console.h"
+#include "apps/cuhue/file_use.h"
 #include "apps/cuhue/files.h"
 #include "apps/cuhue/model_files.h"
 #include "apps/cuhue/signals.h"
@@ -213,21 +214,22 @@ void write_output(cuhue_network* network, const NamedFile& output, bool of_bytes
   print_detail(output.second + ": " + output.first + " " + shape_text(shape));
 }
 
+void check_files(const RunOptions& options) {
+  std::vector<FileUse> inputs = {{options.weights, "-m"}}, outputs = {{options.json, "--json"}};
+  for (const auto& [name, file] : options.inputs) inputs.push_back({file, "--input " + name});
+  for (const auto& [name, file] : options.outputs) outputs.push_back({file, "--output " + name});
+  check_file_uses(inputs, outputs);
+}
+
 }  // namespace
 
 int run_command(const RunOptions& options) {
   if (options.list) return list(options);
   const cuhue_network_info info = find_network(options.network);
   check_names(options, info);
+  check_files(options);
   std::vector<Input> inputs;
   for (const auto& [name, file] : options.inputs) inputs.push_back({name, file, read_array(file)});
-  for (const auto& [name, file] : options.outputs) {
-    for (const Input& input : inputs) {
-      if (same_file(file, input.file)) {
-        throw Failure(CUHUE_OUTPUT, file + ": is the input '" + input.name + "'; name another output");
-      }
-    }
-  }
   const auto [n, h, w] = run_size(inputs);
   const Weights weights = network_weights(options.network, options.weights, options.formula);
   const Engine engine = make_engine(options);

@@ -1,11 +1,9 @@
 #include "apps/cuhue/colorize_plan.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -145,13 +143,6 @@ ColorizePlan plan_single(const ColorizeOptions& options) {
   return {.jobs = {job}, .is_folder = false};
 }
 
-// Symbolic and hard links to one file have the same identity.
-std::optional<std::pair<dev_t, ino_t>> identity(const fs::path& path) {
-  struct stat info = {};
-  if (path.empty() || path == "-" || stat(path.c_str(), &info) != 0) return std::nullopt;
-  return std::pair(info.st_dev, info.st_ino);
-}
-
 }  // namespace
 
 bool is_picture_name(const fs::path& path) {
@@ -212,39 +203,10 @@ void check_format_holds(cuhue_file_format format, cuhue_pixel_format pixels, con
                                  " cannot hold; write png instead");
 }
 
-void refuse_inputs_as_outputs(std::span<const FileUse> inputs, std::span<const FileUse> outputs) {
-  std::map<std::pair<dev_t, ino_t>, const FileUse*> known;
-  for (const FileUse& input : inputs) {
-    if (const auto id = identity(input.path)) known.emplace(*id, &input);
-  }
-  for (const FileUse& output : outputs) {
-    const auto id = identity(output.path);
-    const auto found = id ? known.find(*id) : known.end();
-    if (found == known.end()) continue;
-    throw Failure(CUHUE_OUTPUT, output.path.string() + ": is the input " + found->second->path.string() +
-                                    "; name another output with " + output.option +
-                                    ", or allow it with --force");
-  }
-}
-
-void refuse_shared_outputs(std::span<const FileUse> outputs) {
-  std::map<fs::path, const FileUse*> known;
-  for (const FileUse& output : outputs) {
-    if (output.path.empty() || output.path == "-") continue;
-    std::error_code error;
-    fs::path path = fs::weakly_canonical(output.path, error);
-    const auto [other, fresh] = known.emplace(error ? output.path : std::move(path), &output);
-    if (fresh) continue;
-    throw Failure(CUHUE_USAGE, output.path.string() + ": both " + other->second->option + " and " +
-                                   output.option + " would write it; name another file with one of them");
-  }
-}
-
 ColorizePlan plan_colorize(const ColorizeOptions& options) {
   std::error_code error;
   const bool folder = options.input != "-" && fs::is_directory(options.input, error);
-  ColorizePlan plan = folder ? plan_folder(options) : plan_single(options);
-  return plan;
+  return folder ? plan_folder(options) : plan_single(options);
 }
 
 }  // namespace cuhue::app

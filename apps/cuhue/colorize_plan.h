@@ -4,7 +4,6 @@
 #include <cuhue/cuhue.h>
 
 #include <filesystem>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -21,12 +20,6 @@ struct ColorizeJob {
   std::string output_name() const { return output.empty() ? "standard output" : output.string(); }
 };
 
-// A file that a run reads or writes, and the option that names it.
-struct FileUse {
-  std::filesystem::path path;
-  const char* option = "";
-};
-
 struct ColorizePlan {
   std::vector<ColorizeJob> jobs;  // in the order of the inputs' names
   bool is_folder = false;         // the counts are printed and failures do not end the run
@@ -35,13 +28,6 @@ struct ColorizePlan {
 // Creates the output folder of a folder input. Throws Failure: CUHUE_INPUT (no such file, a folder without
 // pictures), CUHUE_USAGE (a folder to stdout), CUHUE_OUTPUT (no such folder).
 ColorizePlan plan_colorize(const ColorizeOptions& options);
-
-// Throws Failure with CUHUE_OUTPUT for an output that is one of the inputs, by whatever name. Paths that are
-// empty or "-" are no files.
-void refuse_inputs_as_outputs(std::span<const FileUse> inputs, std::span<const FileUse> outputs);
-
-// Throws Failure with CUHUE_USAGE when two of them are one file.
-void refuse_shared_outputs(std::span<const FileUse> outputs);
 
 // The format of a single output: its extension, then `format`, then PNG. Throws Failure with CUHUE_USAGE for
 // an extension of another picture format.

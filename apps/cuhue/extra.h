@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "apps/cuhue/colorize_plan.h"
+#include "apps/cuhue/file_use.h"
 #include "apps/cuhue/options.h"
 
 namespace cuhue::app {

@@ -115,11 +115,6 @@ void write_json(const std::string& target, const nlohmann::ordered_json& json) {
   }
 }
 
-bool same_file(const fs::path& a, const fs::path& b) {
-  std::error_code error;
-  return fs::equivalent(a, b, error) && !error;
-}
-
 bool is_writable_folder(const fs::path& folder) {
   struct stat info = {};
   if (stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return false;

@@ -22,9 +22,6 @@ void write_file(const std::filesystem::path& path, std::span<const std::byte> by
 // To the file that --json names, "-" for stdout; nothing when empty.
 void write_json(const std::string& target, const nlohmann::ordered_json& json);
 
-// One file by two names: symbolic and hard links too. False when either does not exist.
-bool same_file(const std::filesystem::path& a, const std::filesystem::path& b);
-
 // Whether a file can be created in this folder.
 bool is_writable_folder(const std::filesystem::path& folder);
 

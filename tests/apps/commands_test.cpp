@@ -123,6 +123,33 @@ TEST_CASE("convert writes a weight file that verify, info and colorize take; an 
   CHECK(wrong.err.find("not of eccv16") != std::string::npos);
 }
 
+TEST_CASE("no report is written over a file that is read, nor over another output") {
+  const Scratch scratch;
+  write_checkpoint(scratch / "checkpoint.bin");
+  write_lite(scratch / "w");
+  fs::create_symlink("w", scratch / "link");
+  write_text(scratch / "a.ppm", "P6 1 1 255\n123");
+  const std::string checkpoint = scratch / "checkpoint.bin", w = scratch / "w", picture = scratch / "a.ppm";
+  const std::string before = read_text(checkpoint) + read_text(w) + read_text(picture);
+  const std::vector<std::vector<std::string>> commands = {
+      {"info", w, "--json", scratch / "link"},
+      {"verify", w, "--json", w},
+      {"bench", "lite", "-m", scratch / "link", "--json", w},
+      {"compare", picture, picture, "--json", picture},
+      {"convert", checkpoint, "-o", scratch / "new", "--json", checkpoint},
+      {"run", "lite", "-m", w, "--input", "grey=" + picture, "--output", "ab=" + w}};
+  for (const auto& command : commands) {
+    CAPTURE(command[0]);
+    const ProgramResult r = run_program(command);
+    CHECK(r.code == 7);
+    CHECK(r.err.find("is the input") != std::string::npos);
+    CHECK(r.err.find("name another output") != std::string::npos);
+  }
+  CHECK(run_program({"convert", checkpoint, "-o", scratch / "new", "--json", scratch / "./new"}).code == 2);
+  CHECK(read_text(checkpoint) + read_text(w) + read_text(picture) == before);
+  CHECK(!fs::exists(scratch / "new"));
+}
+
 TEST_CASE("a weight file with one flipped bit does not verify") {
   const Scratch scratch;
   write_lite(scratch / "w");

@@ -24,12 +24,14 @@ AGREEMENT = {"fp32": 1e-3, "tf32": 3e-2, "fp16": 3e-2}
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     p.add_argument("--library", type=pathlib.Path, default=ROOT / "build" / "cuda" / "runtime" / "libcuhue.so")
-    p.add_argument("--networks", default="eccv16,lite")
-    p.add_argument("--shapes", default="1x256x256,8x256x256,32x256x256,1x512x512", help="NxHxW of forward passes, by commas")
+    p.add_argument("--only", metavar="NETWORK,...", help="these entries of bench/peers/networks.py; default all")
+    p.add_argument("--shapes", default="1,8,32,1x512x512", help="N of the network's own size, or NxHxW, by commas")
     p.add_argument("--photo", default="1920x1080", help="WxH of the photo that is colorized")
     p.add_argument("--variants", default=",".join(VARIANTS))
     p.add_argument("--rounds", type=int, default=7)
     p.add_argument("--seconds", type=float, default=0.25, help="of one turn, at least 3 runs")
+    p.add_argument("--device", default="cuda", choices=("cuda", "cpu"),
+                   help="cpu: for trying this script where there is no GPU; no figure of it means anything")
     return p.parse_args()
 
 
@@ -100,67 +102,90 @@ def in_turns(options, runs, measure, **about):
         fact(fact="peer", engine=label, **about, **quantiles(samples[label]), ratio_to_cuhue=ratio)
 
 
-def compare(options, torch, np, name, plan_cache):
-    from formula_weights import uniform
-    from gpu_engines import CUDA, Cuhue, Torch
-    from reference_networks import load_network
+def failure(error):
+    return f"{type(error).__name__}: {error}"[:300]
 
-    engines = [Cuhue(str(options.library), name, precision, plan_cache) for precision in ("fp32", "tf32", "fp16")]
-    engines += [Torch(load_network(name), name, variant) for variant in options.variants.split(",")]
+
+def shape_of(text, entry):
+    n, *size = map(int, text.split("x"))
+    return (n, *(size or entry.size))
+
+
+def compare_forward(options, engines, name, shape, inputs):
+    """Outputs first; then those that agree with PyTorch's eager fp32, in turns."""
+    reference, usable = None, []
+    for engine in engines:
+        try:
+            y = engine.forward(inputs)
+        except Exception as error:  # pylint: disable=broad-except
+            fact(fact="peer", what="forward, host to host", engine=engine.label, network=name, shape=shape, failed=failure(error))
+            continue
+        if engine.label == "torch eager fp32":
+            reference = y
+        usable.append((engine, y))
+    if reference is None:
+        fact(fact="peer", what="forward, host to host", engine="torch eager fp32", network=name, shape=shape,
+             failed="did not run: nothing to compare with")
+        return
+    runs = {}
+    for engine, y in usable:
+        error = max(float(abs(a - b).max() / abs(b).max()) for a, b in zip(y, reference))
+        fact(fact="agreement", engine=engine.label, network=name, shape=shape, error=error, bound=AGREEMENT[engine.precision])
+        if error <= AGREEMENT[engine.precision]:
+            runs[engine.label] = engine, lambda e=engine: e.forward(inputs)
+    in_turns(options, runs, lambda work: wall(work, options.seconds), network=name, shape=shape, what="forward, host to host")
+
+
+def compare_photos(options, torch, np, engines, name):
+    from formula_weights import uniform
+
     w, h = map(int, options.photo.split("x"))
     photo = np.floor(256 * uniform("photo", h * w * 3)).astype(np.uint8).reshape(h, w, 3)
+    runs = {e.label: (e, lambda e=e: e.colorize(photo)) for e in engines}
+    in_turns(options, runs, lambda work: wall(work, options.seconds), network=name, photo=options.photo, what="photo, host to host")
+    if options.device != "cuda":
+        return
+    on_device, runs = torch.from_numpy(photo).to(options.device), {}
+    for engine in engines:
+        try:
+            engine.settings()
+            runs[engine.label] = engine, engine.photo_on_device(on_device)
+        except Exception as error:  # pylint: disable=broad-except
+            fact(fact="peer", engine=engine.label, network=name, photo=options.photo, what="photo, on the device", failed=failure(error))
+    in_turns(options, runs, lambda work: device(torch, work, options.seconds), network=name, photo=options.photo,
+             what="photo, on the device")
 
+
+def compare(options, torch, np, name, plan_cache):
+    from gpu_engines import PHOTOS, Cuhue, Torch
+    from networks import COMPARED, inputs_of, reference_module
+
+    entry, where = COMPARED[name], torch.device(options.device)
+    on_gpu = options.device == "cuda"
+    makers = [lambda p=p: Cuhue(str(options.library), name, p, plan_cache, where) for p in (("fp32", "tf32", "fp16") if on_gpu else ("fp32",))]
+    makers += [lambda v=v: Torch(reference_module(name), name, v, where) for v in options.variants.split(",") if on_gpu or v == "eager fp32"]
+    engines = []
+    for make in makers:
+        try:
+            engines.append(make())
+        except Exception as error:  # pylint: disable=broad-except
+            fact(fact="peer", what="load", engine="an engine", network=name, shape="", failed=failure(error))
     with torch.inference_mode():
-        for shape in options.shapes.split(","):
-            n, height, width = map(int, shape.split("x"))
-            x = (uniform("input", n * height * width).reshape(n, 1, height, width) * (100 if name == "eccv16" else 1)).astype(np.float32)
-            reference, usable = None, []
-            for engine in engines:
-                try:
-                    y = engine.forward(x)
-                except Exception as error:  # pylint: disable=broad-except
-                    fact(fact="peer", engine=engine.label, network=name, shape=shape, failed=f"{type(error).__name__}: {error}"[:300])
-                    continue
-                if engine.label == "torch eager fp32":
-                    reference = y
-                usable.append((engine, y))
-            if reference is None:
-                fact(fact="peer", network=name, shape=shape, failed="PyTorch in fp32 did not run: nothing to compare with")
-                continue
-            runs = {}
-            for engine, y in usable:
-                error = float(abs(y - reference).max() / abs(reference).max())
-                fact(fact="agreement", engine=engine.label, network=name, shape=shape, error=error)
-                if error <= AGREEMENT[engine.precision]:
-                    runs[engine.label] = engine, lambda e=engine: e.forward(x)
-            in_turns(options, runs, lambda work: wall(work, options.seconds), network=name, shape=shape, what="forward, host to host")
-
-        on_device = torch.from_numpy(photo).to(CUDA)
-        runs = {e.label: (e, lambda e=e: e.colorize(photo)) for e in engines}
-        in_turns(options, runs, lambda work: wall(work, options.seconds), network=name, photo=options.photo, what="photo, host to host")
-        runs = {}
+        for text in options.shapes.split(","):
+            n, h, w = shape_of(text, entry)
+            compare_forward(options, engines, name, f"{n}x{h}x{w}", inputs_of(name, n, h, w))
+        if name in PHOTOS:
+            compare_photos(options, torch, np, engines, name)
+        small = inputs_of(name, 1, *(entry.size if on_gpu else shape_of(options.shapes.split(",")[0], entry)[1:]))
         for engine in engines:
             try:
                 engine.settings()
-                runs[engine.label] = engine, engine.photo_on_device(on_device)
+                fact(fact="memory", engine=engine.label, network=name, bytes=engine.peak_bytes(small))
             except Exception as error:  # pylint: disable=broad-except
-                fact(fact="peer", engine=engine.label, network=name, photo=options.photo, what="photo, on the device",
-                     failed=f"{type(error).__name__}: {error}"[:300])
-        in_turns(options, runs, lambda work: device(torch, work, options.seconds), network=name, photo=options.photo,
-                 what="photo, on the device")
-
+                fact(fact="peer", what="memory", engine=engine.label, network=name, shape="", failed=failure(error))
     for engine in engines:
         if isinstance(engine, Cuhue):
-            fact(fact="memory", engine=engine.label, network=name, bytes=engine.memory_bytes())
-            continue
-        torch.cuda.empty_cache()
-        engine.settings()
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        with torch.inference_mode():
-            engine.forward(np.zeros((1, 1, 256, 256), np.float32))
-        own = sum(p.numel() * p.element_size() for p in engine.module.parameters())
-        fact(fact="memory", engine=engine.label, network=name, bytes=torch.cuda.max_memory_allocated() - before + own)
+            engine.close()
 
 
 def main():
@@ -168,18 +193,24 @@ def main():
     try:
         import numpy as np
         import torch
+        from networks import COMPARED
     except ImportError as error:
         print(f"peers_gpu.py: {error}", file=sys.stderr)
         sys.exit(77)
-    if not torch.cuda.is_available():
+    if options.device == "cuda" and not torch.cuda.is_available():
         print("peers_gpu.py: PyTorch sees no GPU", file=sys.stderr)
         sys.exit(77)
     if not options.library.exists():
         sys.exit(f"peers_gpu.py: there is no {options.library}; build first (cmake --preset cuda && cmake --build --preset cuda) or name --library")
-    fact(fact="versions", torch=torch.__version__, cuda=torch.version.cuda, cudnn=torch.backends.cudnn.version(),
-         gpu=torch.cuda.get_device_name())
+    names = options.only.split(",") if options.only else list(COMPARED)
+    unknown = [name for name in names if name not in COMPARED]
+    if unknown:
+        sys.exit(f"peers_gpu.py: --only {unknown[0]}: no such entry; there are {', '.join(COMPARED)}")
+    if options.device == "cuda":
+        fact(fact="versions", torch=torch.__version__, cuda=torch.version.cuda, cudnn=torch.backends.cudnn.version(),
+             gpu=torch.cuda.get_device_name())
     with tempfile.TemporaryDirectory(prefix="cuhue-peers-") as folder:
-        for name in options.networks.split(","):
+        for name in names:
             compare(options, torch, np, name, pathlib.Path(folder) / "plans")
 
 

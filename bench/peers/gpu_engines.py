@@ -1,8 +1,8 @@
 """PyTorch's ways to run a network on a GPU, and cuhue through its C API: engines of peers_gpu.py.
 
-Every engine has forward(x): [n, 1, h, w] float32 numpy array on the host -> [n, 2, h, w] on the host, and
-colorize(photo): [h, w, 3] uint8 on the host -> the same size on the host. Engines of PyTorch also hold the pieces on
-the device, for timing by CUDA events.
+Every engine has forward(x): {port: float32 numpy array on the host} -> list of outputs on the host, and
+colorize(photo): [h, w, 3] uint8 on the host -> the same size on the host, for the networks in PHOTOS. Engines of PyTorch also
+hold the pieces on the device, for timing by CUDA events.
 """
 import ctypes
 
@@ -10,10 +10,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from networks import COMPARED, network_of
 from worker import Cuhue as CpuCuhue
 
-CUDA = torch.device("cuda")
-INPUT = {"eccv16": "l", "lite": "grey"}
+# Networks whose photo is one resize, one pass and one merge in CIE Lab: comparable as a whole.
+PHOTOS = ("eccv16", "lite", "siggraph17")
 
 
 # ---- photos in PyTorch: the same pipeline with its own ops, all of it on the GPU --------------------------------------
@@ -52,17 +53,18 @@ def pipeline(network, name, photo):
         x = (small * small.new_tensor([0.2125, 0.7154, 0.0721]).reshape(1, 3, 1, 1)).sum(1, keepdim=True)
     else:
         x = 116 * lab_f(luminance_y(srgb_to_linear(small))) - 16
-    ab = F.interpolate(network(x).float(), full.shape[2:], mode="bilinear", align_corners=False)
+    hints = [x.new_zeros(1, 2, 256, 256), x.new_zeros(1, 1, 256, 256)] if name == "siggraph17" else []
+    ab = F.interpolate(network(x, *hints)[0].float(), full.shape[2:], mode="bilinear", align_corners=False)
     return lab_to_srgb_bytes(luminance_y(srgb_to_linear(full / 255)), ab)[0].permute(1, 2, 0).contiguous()
 
 
 class Torch:
     """One way of running a module. variant: eager fp32, eager tf32, eager fp16, graph fp16, compiled fp16, compiled tf32."""
 
-    def __init__(self, module, name, variant):
+    def __init__(self, module, name, variant, device):
         mode, self.precision = variant.split()
-        self.name, self.label, self.mode = name, f"torch {variant}", mode
-        self.module = module.to(CUDA).eval()
+        self.name, self.label, self.mode, self.device = name, f"torch {variant}", mode, device
+        self.module = module.to(device).eval()
         if self.precision == "fp16":
             self.module = self.module.half()
         self.module = self.module.to(memory_format=torch.channels_last)
@@ -80,9 +82,10 @@ class Torch:
         torch.backends.cudnn.allow_tf32 = tf32
         torch.backends.cudnn.benchmark = True
 
-    def network(self, x):
-        x = x.half() if self.precision == "fp16" else x
-        return self.call(x.contiguous(memory_format=torch.channels_last))
+    def network(self, *inputs):
+        if self.precision == "fp16":
+            inputs = [x.half() for x in inputs]
+        return self.call(*(x.contiguous(memory_format=torch.channels_last) for x in inputs))
 
     def recorded(self, key, work, *inputs):
         """`work` on static copies of the inputs, as a CUDA graph: (graph, inputs, output)."""
@@ -100,39 +103,43 @@ class Torch:
             self.graphs[key] = graph, static, output
         return self.graphs[key]
 
-    def on_device(self, x):
-        """A function without arguments that runs the network on x, which is on the device, and returns its output."""
+    def prepared(self, key, work, *inputs):
+        """A function without arguments that does `work` on what lies on the device, and returns its output."""
         if self.mode != "graph":
-            return lambda: self.network(x)
-        graph, static, output = self.recorded(("network", x.shape), self.network, x)
+            return lambda: work(*inputs)
+        graph, static, output = self.recorded((key, *(i.shape for i in inputs)), work, *inputs)
 
         def run():
-            static[0].copy_(x)
+            for to, value in zip(static, inputs):
+                to.copy_(value)
             graph.replay()
             return output
         return run
 
     def photo_on_device(self, photo):
-        work = lambda p: pipeline(self.network, self.name, p)
-        if self.mode != "graph":
-            return lambda: work(photo)
-        graph, static, output = self.recorded(("photo", photo.shape), work, photo)
-
-        def run():
-            static[0].copy_(photo)
-            graph.replay()
-            return output
-        return run
+        return self.prepared("photo", lambda p: pipeline(self.network, self.name, p), photo)
 
     def forward(self, x):
         self.settings()
         with torch.inference_mode():
-            return self.on_device(torch.from_numpy(x).to(CUDA))().float().cpu().numpy()
+            inputs = [torch.from_numpy(values).to(self.device) for values in x.values()]
+            return [y.float().cpu().numpy() for y in self.prepared("network", self.network, *inputs)()]
 
     def colorize(self, photo):
         self.settings()
         with torch.inference_mode():
-            return self.photo_on_device(torch.from_numpy(photo).to(CUDA))().cpu().numpy()
+            return self.photo_on_device(torch.from_numpy(photo).to(self.device))().cpu().numpy()
+
+    def peak_bytes(self, x):
+        """Of one pass, with the weights; 0 where PyTorch does not count."""
+        if self.device.type != "cuda":
+            return 0
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        self.forward(x)
+        own = sum(p.numel() * p.element_size() for p in self.module.parameters())
+        return torch.cuda.max_memory_allocated() - before + own
 
 
 # ---- cuhue ------------------------------------------------------------------------------------------------------------
@@ -158,26 +165,25 @@ class Cuhue(CpuCuhue):
 
     RGB8, ON_DEVICE = 3, 1
 
-    def __init__(self, library, name, precision, plan_cache):  # pylint: disable=super-init-not-called
+    def __init__(self, library, name, precision, plan_cache, device):  # pylint: disable=super-init-not-called
+        self.entry = COMPARED[name]
         self.library, self.name, self.precision, self.label = ctypes.CDLL(library), name, precision, f"cuhue {precision}"
         self.engine, self.weights, self.network, self.colorizer = (ctypes.c_void_p() for _ in range(4))
-        options = self.EngineOptions(ctypes.sizeof(self.EngineOptions), b"cuda", 0, self.PRECISIONS[precision],
+        options = self.EngineOptions(ctypes.sizeof(self.EngineOptions), device.type.encode(), 0, self.PRECISIONS[precision],
                                      plan_cache=str(plan_cache).encode(), tune=1)
         self.call("cuhue_engine_create", ctypes.byref(options), ctypes.byref(self.engine))
-        self.call("cuhue_weights_formula", name.encode(), ctypes.byref(self.weights))
+        self.call("cuhue_weights_formula", network_of(name).encode(), ctypes.byref(self.weights))
         self.call("cuhue_network_create", self.engine, self.weights, ctypes.byref(self.network))
-        weights = (ctypes.c_void_p * 1)(self.weights)
-        self.call("cuhue_colorizer_create", self.engine, None, weights, ctypes.c_size_t(1), ctypes.byref(self.colorizer))
+        if name in PHOTOS:
+            weights = (ctypes.c_void_p * 1)(self.weights)
+            self.call("cuhue_colorizer_create", self.engine, None, weights, ctypes.c_size_t(1), ctypes.byref(self.colorizer))
         self.prepared = None
 
     def forward(self, x):
-        if self.prepared != x.shape:
-            outputs = (ctypes.c_char_p * 1)(b"ab")
-            size = [ctypes.c_int64(x.shape[i]) for i in (0, 2, 3)]
-            self.call("cuhue_network_prepare", self.network, *size, outputs, ctypes.c_size_t(1))
-            self.input = self.tensor("cuhue_network_input", INPUT[self.name].encode())
-            self.output = self.tensor("cuhue_network_output", b"ab")
-            self.prepared = x.shape
+        shapes = {port: values.shape for port, values in x.items()}
+        if self.prepared != shapes:
+            self.prepare(shapes, self.entry.outputs)
+            self.prepared = shapes
         return self.run(x)
 
     def pixels(self, address, shape, memory):
@@ -205,10 +211,20 @@ class Cuhue(CpuCuhue):
     def settings(self):
         pass
 
-    def memory_bytes(self):
+    def peak_bytes(self, _):
         total = 0
         for kind, handle in (("network", self.network), ("colorizer", self.colorizer)):
+            if not handle:
+                continue
             memory = self.Memory(ctypes.sizeof(self.Memory))
             self.call(f"cuhue_{kind}_memory", handle, ctypes.byref(memory))
             total = max(total, memory.weight_bytes + memory.arena_bytes)
         return total
+
+    def close(self):
+        """Its memory goes before the next network comes."""
+        for kind, handle in (("colorizer", self.colorizer), ("network", self.network), ("weights", self.weights), ("engine", self.engine)):
+            free = getattr(self.library, f"cuhue_{kind}_free")
+            free.restype = None
+            free(handle)
+            handle.value = None

@@ -188,7 +188,7 @@ class MasksGan(nn.Module):
 
         def normalized(x, name, again=""):
             bn = getattr(self, name)
-            images = x.split(1) if norm == "batch" else [x]
+            images = x.split(1) if norm == "batch" and x.shape[0] > 1 else [x]
             x = [torch.nn.functional.batch_norm(image, bn.running_mean, bn.running_var, bn.weight, bn.bias,
                                                 norm == "batch", 0.0, bn.eps) for image in images]
             return put(name + again, x[0] if len(x) == 1 else torch.cat(x))

@@ -44,7 +44,7 @@ class ScganBlock(nn.Module):
         bn = getattr(self, "norm", None)
         if bn is not None:
             name = f"{path}.norm"
-            images = x.split(1) if batch else [x]
+            images = x.split(1) if batch and x.shape[0] > 1 else [x]
             x = out[name] = torch.cat([torch.nn.functional.batch_norm(
                 image, bn.running_mean, bn.running_var, bn.weight, bn.bias, batch, 0.0, bn.eps) for image in images])
         kind = {nn.LeakyReLU: "leaky_relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid"}[type(self.activation)]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 
+PEERS_SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "bench" / "render_peers.py"
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "bench" / "render_report.py"
 TIMES = {"median_ms": 1.5, "p10_ms": 1.25, "p90_ms": 1.75, "p99_ms": 2.5, "runs": 9}
 REPORT = {
@@ -28,6 +29,31 @@ REPORT = {
 }
 
 
+def engine(name, ms, ratio):
+    return {"engine": name, "median_ms": ms, "error": 1e-6, "ratio_to_cuhue": {"median": ratio, "p10": ratio, "p90": ratio}}
+
+
+PEERS = {
+    "date": "2000-01-01T00:00:00Z", "commit": "none", "machine": {"cpu": "Imaginary 2", "cores": 2},
+    "results": [
+        {"network": "n", "size": "8x8", "threads": 1, "batch": 1, "skipped": {"ncnn 1.0": "no | such layer"},
+         "engines": [engine("cuhue", 10, 1), engine("torch 1.13.0", 125.25, 12.5)]},
+        {"network": "n", "size": "8x8", "threads": 1, "batch": 1, "skipped": {},
+         "engines": [engine("cuhue", 20, 1), engine("openvino 2026.4.1", 15, 0.75)]},
+    ],
+}
+
+
+def render_peers(folder):
+    path, plot = folder / "peers.json", folder / "peers.svg"
+    path.write_text(json.dumps(PEERS), encoding="utf-8")
+    text = subprocess.run([sys.executable, str(PEERS_SCRIPT), str(path), "--plot", str(plot)], check=True, capture_output=True, text=True).stdout
+    for expected in ("Imaginary 2", "| n | 8x8 | 1 | 10.0 | 125 (12.50) | 15.0 (0.75) |", "PyTorch 1.13", "OpenVINO 2026.4",
+                     "no / such layer"):
+        assert expected in text, f"'{expected}' is missing in\n{text}"
+    assert "12.50" in plot.read_text(encoding="utf-8")
+
+
 def render(report, folder):
     path = folder / "report.json"
     path.write_text(json.dumps(report), encoding="utf-8")
@@ -44,6 +70,7 @@ def main():
             assert expected in text, f"'{expected}' is missing in\n{text}"
         assert "torch eager fp32" in (folder / "latency.svg").read_text(encoding="utf-8")
         assert "convolution/a fp16 own" in (folder / "roofline.svg").read_text(encoding="utf-8")
+        render_peers(folder)
         dry = render({**REPORT, "dry_run": True, "facts": []}, folder)
         assert "dry run: nothing was measured" in dry and "TFLOP/s" not in dry
     print("rendered")

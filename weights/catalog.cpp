@@ -79,6 +79,28 @@ constexpr CatalogEntry kEntries[] = {
      .licence = "MIT",
      .notes = "no weights are published; the repository (zhaoyuzhi/Semantic-Colorization-GAN) trains them: "
               "convert a checkpoint of your own training"},
+    {.name = "inception-resnet-v2",
+     .network = "inception-resnet-v2",
+     .about = "deep-koalarization's global features: Inception-ResNet-v2 with 1001 classes, PyTorch port",
+     .url = "http://data.lip6.fr/cadene/pretrainedmodels/inceptionresnetv2-520b38e4.pth",
+     .file_name = "inceptionresnetv2-520b38e4.pth",
+     .bytes = 223774246,
+     .sha256 = "520b38e4fe58682abd64eeeb2057c71d0d3a50a95b9bce9dabbaae2be8d5d632",
+     .licence = "Apache-2.0",
+     .notes = "Szegedy et al. 2016, ported by Remi Cadene (pretrained-models.pytorch); TF-slim's original, "
+              "http://download.tensorflow.org/models/inception_resnet_v2_2016_08_30.tar.gz, converts as well "
+              "when unpacked; variants with 1000 classes do not fit"},
+    {.name = "koalarization",
+     .network = "koalarization",
+     .about = "deep-koalarization: encoder, fusion with global features, decoder (2017)",
+     .url = "",
+     .file_name = "",
+     .bytes = 0,
+     .sha256 = "",
+     .licence = "MIT",
+     .notes =
+         "no weights are published; the repository (baldassarreFe/deep-koalarization, a MIT licence file, "
+         "GPL-v3 in its setup.py) trains them: convert the TensorFlow checkpoint of your own training"},
 };
 
 }  // namespace

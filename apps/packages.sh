@@ -6,7 +6,7 @@
 
 CUHUE_BUILD_PACKAGES=(
   g++ cmake ninja-build ccache pkg-config
-  libdnnl-dev libjpeg62-turbo-dev libpng-dev libstb-dev libxxhash-dev zlib1g-dev
+  libdnnl-dev libhwy-dev libjpeg62-turbo-dev libpng-dev libstb-dev libxxhash-dev zlib1g-dev
   libcli11-dev nlohmann-json3-dev libcpp-httplib-dev libssl-dev ca-certificates
 )
 CUHUE_TEST_PACKAGES=(doctest-dev libbenchmark-dev clang-format)

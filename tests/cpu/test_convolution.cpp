@@ -5,7 +5,8 @@
 namespace cuhue::test {
 namespace {
 
-constexpr double kTolerance = 2e-6;  // float sums of at most 3136 products
+constexpr double kTolerance = 2e-6;          // float sums of at most 3136 products
+constexpr double kWinogradTolerance = 2e-5;  // sums of transformed values
 
 Graph single(const Convolution& op, const Dims& in, bool bias = true, int output_padding = 0) {
   GraphMaker m;
@@ -35,8 +36,10 @@ void check(const Convolution& op, const Dims& in, bool bias = true, int output_p
   CAPTURE(in.h);
   CAPTURE(bias);
   const Graph g = single(op, in, bias, output_padding);
-  CHECK(cpu_error(g) < kTolerance);
-  CHECK(cpu_error(g, without({"onednn"})) < 1e-6);
+  CHECK(cpu_error(g) < kWinogradTolerance);
+  CHECK(cpu_error(g, without({"winograd"})) < kTolerance);
+  CHECK(cpu_error(g, without({"onednn"})) < kWinogradTolerance);
+  CHECK(cpu_error(g, without({"winograd", "onednn"})) < 1e-6);
 }
 
 TEST_CASE("every window gives the sums of the definition") {
@@ -103,7 +106,8 @@ TEST_CASE("a border after blocked activations stays blocked") {
   Convolution op = square(3, 1, 1, 1, 5);
   op.pad_mode = PadMode::reflect;
   m.output(m.convolution(op, x));
-  CHECK(cpu_error(m.graph) < kTolerance);
+  CHECK(cpu_error(m.graph) < kWinogradTolerance);
+  CHECK(cpu_error(m.graph, without({"winograd"})) < kTolerance);
 }
 
 TEST_CASE("transposed convolutions") {
@@ -132,12 +136,27 @@ TEST_CASE("oneDNN's generated code runs the layers of colorization networks") {
                          Layer{7, 2, 1, 3, 1, 64}, Layer{1, 2, 1, 0, 64, 128}}) {
     const Graph g = single(square(l.kernel, l.stride, l.dilation, l.pad, l.out), {1, l.in, 16, 16});
     CAPTURE(l.kernel);
-    const std::string provider = provider_of(g, "convolution");
+    const std::string provider = provider_of(g, "convolution", without({"winograd"}));
     CHECK(provider.find("ref") == std::string::npos);
     CHECK(provider.find("onednn") == 0);
   }
-  CHECK(provider_of(single(square(3, 1, 1, 1, 8), {1, 8, 8, 8}), "convolution", without({"onednn"})) ==
-        "reference");
+  CHECK(provider_of(single(square(3, 1, 1, 1, 8), {1, 8, 8, 8}), "convolution",
+                    without({"winograd", "onednn"})) == "reference");
+}
+
+TEST_CASE("Winograd runs 3x3 layers of stride 1 where it pays, dilated and bordered ones too") {
+  const auto provider = [](const Convolution& op, const Dims& in) {
+    return provider_of(single(op, in), "convolution");
+  };
+  Convolution reflected = square(3, 1, 1, 1, 64);
+  reflected.pad_mode = PadMode::reflect;
+  for (const Convolution& op : {square(3, 1, 1, 1, 64), square(3, 1, 2, 2, 64), reflected}) {
+    CHECK(provider(op, {1, 64, 32, 32}) == "winograd f(4x4)");
+    CHECK(provider(op, {3, 64, 5, 3}) == "winograd f(4x4)");  // whatever the size: one copy of the weights
+    CHECK(provider(op, {1, 1, 32, 32}) != "winograd f(4x4)");
+  }
+  CHECK(provider(square(3, 2, 1, 1, 64), {1, 64, 32, 32}) != "winograd f(4x4)");
+  CHECK(provider(square(1, 1, 1, 0, 64), {1, 64, 32, 32}) != "winograd f(4x4)");
 }
 
 }  // namespace

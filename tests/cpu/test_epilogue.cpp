@@ -6,6 +6,7 @@ namespace cuhue::test {
 namespace {
 
 constexpr double kTolerance = 3e-6;
+constexpr double kWinogradTolerance = 2e-5;
 
 Convolution conv3x3(std::int64_t out) {
   Convolution op;
@@ -31,7 +32,7 @@ EpilogueStep step_of(int kind, GraphMaker& m, std::int64_t channels, ValueId res
 
 // A convolution with the epilogue; its residual is a value that dies there, or one that is read again later.
 double error_of(const std::vector<int>& kinds, std::int64_t channels, bool residual_dies,
-                bool transposed = false) {
+                bool transposed = false, const char* left_out = "winograd") {
   GraphMaker m;
   const ValueId x = m.input({2, 8, 7, 6});
   const ValueId residual = m.convolution(conv3x3(channels), x);
@@ -41,7 +42,7 @@ double error_of(const std::vector<int>& kinds, std::int64_t channels, bool resid
   const ValueId y = m.convolution(op, x);
   m.output(m.convolution(conv3x3(3), y));
   if (!residual_dies) m.output(residual, "residual");
-  return cpu_error(m.graph, {.threads = 0, .optimize = false, .without = {}});
+  return cpu_error(m.graph, {.threads = 0, .optimize = false, .without = {left_out}});
 }
 
 TEST_CASE("every epilogue of up to two steps") {
@@ -55,6 +56,8 @@ TEST_CASE("every epilogue of up to two steps") {
         CAPTURE(dies);
         CHECK(error_of(kinds, 16, dies) < kTolerance);
         CHECK(error_of(kinds, 5, dies) < kTolerance);
+        CHECK(error_of(kinds, 16, dies, false, "onednn") < kWinogradTolerance);
+        CHECK(error_of(kinds, 5, dies, false, "onednn") < kWinogradTolerance);
       }
     }
   }
@@ -76,6 +79,7 @@ TEST_CASE("every epilogue of three steps out of relu, affine, batch norm and res
 TEST_CASE("long epilogues are split") {
   const std::vector<int> longest = {0, 4, 5, 1, 6, 4, 5, 0, 4, 5, 1, 6};
   CHECK(error_of(longest, 16, true) < 1e-5);
+  CHECK(error_of(longest, 16, true, false, "onednn") < kWinogradTolerance);
   CHECK(error_of(longest, 16, false, true) < 1e-5);
 }
 
@@ -98,8 +102,9 @@ TEST_CASE("batch norm folded into a convolution's weight and bias") {
       m.output(m.convolution(op, m.input({2, 5, 8, 9}), bias));
       CAPTURE(transposed);
       CAPTURE(bias);
-      CHECK(cpu_error(m.graph) < kTolerance);
-      CHECK(cpu_error(m.graph, without({"onednn"})) < kTolerance);
+      CHECK(cpu_error(m.graph, without({"winograd"})) < kTolerance);
+      CHECK(cpu_error(m.graph, without({"onednn"})) < kWinogradTolerance);
+      CHECK(cpu_error(m.graph, without({"winograd", "onednn"})) < kTolerance);
     }
   }
 }
@@ -114,22 +119,27 @@ TEST_CASE("activation and batch norm cost no step of their own") {
   int steps = 0;
   for (const StepProfile& step : program->profile()) steps += step.op == "convolution" ? 1 : 0;
   CHECK(steps == 2);
-  CHECK(cpu_error(m.graph) < kTolerance);
+  CHECK(cpu_error(m.graph) < kWinogradTolerance);
+  CHECK(cpu_error(m.graph, without({"winograd"})) < kTolerance);
 }
 
 TEST_CASE("a residual that dies is summed in place") {
-  const auto arena = [](bool dies) {
+  const auto arena = [](bool dies, const CompileOptions& options) {
     GraphMaker m;
-    const ValueId x = m.convolution(conv3x3(16), m.input({1, 8, 64, 64}));
+    const ValueId x = m.convolution(conv3x3(16), m.input({1, 8, 192, 192}));
     Convolution op = conv3x3(16);
     op.epilogue = {Residual{x}, Activation{}};
     const ValueId y = m.convolution(op, m.convolution(conv3x3(16), x));
     m.output(m.convolution(conv3x3(1), y));
     if (!dies) m.output(m.convolution(conv3x3(1), x), "x");
-    CHECK(cpu_error(m.graph) < kTolerance);
-    return compile(m.graph)->arena_bytes();
+    CHECK(cpu_error(m.graph, options) < kWinogradTolerance);
+    return compile(m.graph, options)->arena_bytes();
   };
-  CHECK(arena(true) + 16 * 64 * 64 * 4 <= arena(false));
+  for (const char* left_out : {"winograd", "onednn"}) {
+    CAPTURE(left_out);
+    const CompileOptions options = without({left_out});
+    CHECK(arena(true, options) + 16 * 192 * 192 * 4 <= arena(false, options));
+  }
 }
 
 TEST_CASE("a value may be both input and residual of one convolution") {

@@ -1,0 +1,211 @@
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/core/parallel.h"
+#include "kernels/winograd/winograd.h"
+#include "kernels/winograd/winograd_kernels.h"
+
+namespace cuhue {
+namespace {
+
+using winograd::kernels;
+using winograd::kFilterGroup;
+using winograd::kPoints;
+
+constexpr std::int64_t kMostBlockTiles = 64;  // products of a panel: a quarter of an L2 of 1 MiB
+constexpr std::size_t kInputsBytes = std::size_t{5} << 20;  // that wait to be multiplied, about
+constexpr std::int64_t kCacheLine = 64 / sizeof(float);
+
+constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+// Tiles along one axis: those of each interleaved sub-image, one sub-image after another.
+std::vector<WinogradLine> lines(const WinogradShape& s, bool vertical) {
+  const std::int64_t in = vertical ? s.in.h : s.in.w, out = vertical ? s.out.h : s.out.w;
+  const std::int64_t pad = vertical ? s.pad_top : s.pad_left;
+  std::vector<WinogradLine> list;
+  for (std::int64_t phase = 0; phase < s.dilation; ++phase) {
+    for (std::int64_t first = phase; first < out; first += 4 * std::int64_t{s.dilation}) {
+      WinogradLine line;
+      line.first_out = first;
+      line.outs = static_cast<int>(std::min<std::int64_t>(4, divide_up(out - first, s.dilation)));
+      line.inside = true;
+      for (int i = 0; i < 6; ++i) {
+        const std::int64_t at = first + i * std::int64_t{s.dilation};
+        const bool used = i < line.outs + 2;
+        const std::int64_t source = used ? border_source(s.border, at, pad, in) : -1;
+        line.source[i] = source;
+        line.inside = line.inside && source >= 0;
+      }
+      list.push_back(line);
+    }
+  }
+  return list;
+}
+
+std::int64_t groups_of(const WinogradPlan& plan) {
+  return divide_up(plan.shape.in.c, plan.kernels->lanes);
+}
+
+winograd::Inputs inputs_at(const WinogradPlan& plan, float* scratch, std::int64_t block) {
+  const std::int64_t groups = groups_of(plan), floats = groups * plan.block_tiles * plan.kernels->lanes;
+  const std::ptrdiff_t point = divide_up(floats, kCacheLine) * kCacheLine + kCacheLine;
+  return {scratch + block * kPoints * point, point, groups};
+}
+
+// Input channels whose filters are transformed at a time.
+std::int64_t depth_of(const WinogradPlan& plan) {
+  return std::min<std::int64_t>(plan.shape.in.c, plan.kernels->depth);
+}
+std::ptrdiff_t filter_point(const WinogradPlan& plan) {
+  return depth_of(plan) * plan.panel + kCacheLine;
+}
+std::ptrdiff_t product_point(const WinogradPlan& plan) {
+  return plan.block_tiles * plan.panel + kCacheLine;
+}
+
+std::int64_t tiles_of(const WinogradPlan& plan, std::int64_t block) {
+  return std::min(plan.block_tiles, plan.tiles - block * plan.block_tiles);
+}
+
+// Blocks [first, first + count): their inputs are transformed, each item a block's group of channels.
+void transform(const WinogradParams& p, float* inputs, std::int64_t first, std::int64_t count) {
+  const WinogradPlan& plan = *p.plan;
+  const std::int64_t groups = groups_of(plan);
+  parallel_for(count * groups, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t item = begin; item < end;) {
+      const std::int64_t block = item / groups, group = item % groups;
+      winograd::InputJob job{&plan, p.x, inputs_at(plan, inputs, block)};
+      job.first_tile = (first + block) * plan.block_tiles;
+      job.tiles = tiles_of(plan, first + block);
+      job.first_group = group;
+      job.groups = std::min(groups - group, end - item);
+      plan.kernels->transform_inputs(job);
+      item += job.groups;
+    }
+  });
+}
+
+// One panel of one block. `filters` holds the panel's already when `ready`.
+void multiply_panel(const WinogradParams& p, const winograd::Inputs& inputs, winograd::OutputJob outputs,
+                    float* filters, bool ready) {
+  const WinogradPlan& plan = *p.plan;
+  float* products = filters + plan.filters_floats;
+  const std::int64_t depth = depth_of(plan);
+  for (std::int64_t c = 0; c < plan.shape.in.c; c += depth) {
+    const std::int64_t channels = std::min(depth, plan.shape.in.c - c);
+    if (!ready) {
+      plan.kernels->transform_filters(
+          {&plan, p.weight, filters, filter_point(plan), outputs.first_channel, c, channels});
+    }
+    plan.kernels->multiply(
+        {inputs, filters, products, filter_point(plan), product_point(plan), outputs.tiles, c, channels});
+  }
+  outputs.params = &p;
+  outputs.products = products;
+  outputs.point = product_point(plan);
+  plan.kernels->transform_outputs(outputs);
+}
+
+// Their products and outputs, each item a panel of a block. Filters that fit at once stay for the blocks that
+// follow.
+void multiply(const WinogradParams& p, float* inputs, float* own, std::int64_t first, std::int64_t count) {
+  const WinogradPlan& plan = *p.plan;
+  const std::int64_t panels = divide_up(plan.shape.out.c, plan.panel);
+  const bool fit = depth_of(plan) == plan.shape.in.c;
+  parallel_for(panels * count, 1, [&](std::int64_t begin, std::int64_t end) {
+    float* filters = own + thread_index() * (plan.filters_floats + plan.products_floats);
+    for (std::int64_t item = begin; item < end; ++item) {
+      const std::int64_t block = item % count;
+      winograd::OutputJob job;
+      job.first_tile = (first + block) * plan.block_tiles;
+      job.tiles = tiles_of(plan, first + block);
+      job.first_channel = item / count * plan.panel;
+      multiply_panel(p, inputs_at(plan, inputs, block), job, filters, fit && block > 0 && item > begin);
+    }
+  });
+}
+
+}  // namespace
+
+int winograd_lanes() {
+  return kernels().lanes;
+}
+
+std::int64_t winograd_block() {
+  return std::max(8, kernels().lanes);
+}
+
+WinogradPlan plan_winograd(const WinogradShape& shape, int threads, const winograd::Kernels* which) {
+  WinogradPlan plan;
+  plan.kernels = which != nullptr ? which : &kernels();
+  plan.shape = shape;
+  plan.threads = threads;
+  plan.rows = lines(shape, true);
+  plan.columns = lines(shape, false);
+  plan.tiles = shape.in.n * static_cast<std::int64_t>(plan.rows.size() * plan.columns.size());
+  plan.block_tiles = divide_up(plan.tiles, divide_up(plan.tiles, kMostBlockTiles));
+  plan.panel = plan.kernels->panel;
+  const winograd::Inputs second = inputs_at(plan, nullptr, 0);
+  const auto block_floats = static_cast<std::size_t>(kPoints * second.point);
+  const auto fit = static_cast<std::int64_t>(kInputsBytes / (block_floats * sizeof(float)));
+  plan.blocks_at_once = std::clamp<std::int64_t>(fit, 1, divide_up(plan.tiles, plan.block_tiles));
+  plan.inputs_floats = block_floats * static_cast<std::size_t>(plan.blocks_at_once);
+  plan.filters_floats = static_cast<std::size_t>(kPoints * filter_point(plan));
+  plan.products_floats = static_cast<std::size_t>(kPoints * product_point(plan));
+  return plan;
+}
+
+std::size_t winograd_scratch_bytes(const WinogradPlan& plan) {
+  const std::size_t own = plan.filters_floats + plan.products_floats;
+  return (plan.inputs_floats + own * static_cast<std::size_t>(plan.threads)) * sizeof(float);
+}
+
+double winograd_cost(const WinogradPlan& plan) {
+  const auto tiles = static_cast<double>(plan.tiles);
+  const auto in = static_cast<double>(divide_up(plan.shape.in.c, 16));
+  const auto out = static_cast<double>(divide_up(plan.shape.out.c, plan.panel) * plan.panel / 16);
+  const auto passes =
+      static_cast<double>(divide_up(divide_up(plan.tiles, plan.block_tiles), plan.blocks_at_once));
+  const double multiplied = kPoints * tiles * static_cast<double>(plan.shape.in.c) * out / 0.85;
+  const double filters = 130.0 * static_cast<double>(plan.shape.in.c) * out * passes;
+  return multiplied + filters + 400.0 * tiles * in + 350.0 * tiles * out;
+}
+
+double direct_cost(const WinogradShape& s) {
+  const auto out = static_cast<double>(divide_up(s.out.c, 16));
+  return 9.0 * static_cast<double>(s.out.n * s.out.h * s.out.w * s.in.c) * out / 0.85;
+}
+
+std::int64_t winograd_weight_floats(std::int64_t out_channels, std::int64_t in_channels) {
+  return divide_up(out_channels, kFilterGroup) * kFilterGroup * in_channels * 9;
+}
+
+void pack_winograd_weight(const float* weight, std::int64_t out_channels, std::int64_t in_channels,
+                          float* packed) {
+  const std::int64_t row = in_channels * 9;  // floats of one output channel
+  parallel_for(divide_up(out_channels, kFilterGroup), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t g = begin; g < end; ++g) {
+      float* to = packed + g * kFilterGroup * row;
+      const std::int64_t channels = std::min(kFilterGroup, out_channels - g * kFilterGroup);
+      for (std::int64_t i = 0; i < row; ++i)
+        for (std::int64_t o = 0; o < kFilterGroup; ++o)
+          to[i * kFilterGroup + o] = o < channels ? weight[(g * kFilterGroup + o) * row + i] : 0.0f;
+    }
+  });
+}
+
+void winograd_cpu(const WinogradParams& p) {
+  const WinogradPlan& plan = *p.plan;
+  auto* inputs = reinterpret_cast<float*>(p.scratch);
+  float* own = inputs + plan.inputs_floats;
+  const std::int64_t blocks = divide_up(plan.tiles, plan.block_tiles);
+  for (std::int64_t first = 0; first < blocks; first += plan.blocks_at_once) {
+    const std::int64_t count = std::min(plan.blocks_at_once, blocks - first);
+    transform(p, inputs, first, count);
+    multiply(p, inputs, own, first, count);
+  }
+}
+
+}  // namespace cuhue

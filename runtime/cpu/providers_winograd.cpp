@@ -1,0 +1,160 @@
+// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3), where that is faster than the direct form.
+//
+// The choice is a fixed rule over the layer's channels, not a timing: every process makes the same one, so
+// results repeat to the bit, and nothing is measured or cached at start. It does not ask for the size of the
+// images: programs of all sizes share one copy of the weights, and none changes what another one computes.
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "kernels/core/parallel.h"
+#include "kernels/winograd/winograd.h"
+#include "runtime/cpu/providers.h"
+#include "runtime/graph/kernel_params.h"
+
+namespace cuhue::cpu {
+namespace {
+
+// By how much it must be expected to be faster.
+constexpr double kMargin = 1.1;
+
+struct Fused {
+  ElementwiseStep step;
+  std::optional<Place> other;  // of add
+};
+
+class WinogradStep final : public Step {
+ public:
+  struct Places {
+    Place in, out;
+    int scratch = -1;
+  };
+  WinogradStep(WinogradPlan plan, const Places& places, WinogradParams params, std::vector<Fused> fused)
+      : plan_(std::move(plan)), places_(places), params_(params), fused_(std::move(fused)) {}
+
+  void bind(const Memory& memory) override {
+    steps_.clear();
+    for (const Fused& f : fused_) {
+      steps_.push_back(f.step);
+      if (f.other) steps_.back().other = memory.tensor(*f.other);
+    }
+    params_.plan = &plan_;
+    params_.x = memory.tensor(places_.in);
+    params_.out = memory.tensor(places_.out);
+    params_.steps = steps_;
+    params_.scratch = memory.bytes(places_.scratch);
+  }
+  void run() override { winograd_cpu(params_); }
+
+ private:
+  WinogradPlan plan_;
+  Places places_;
+  WinogradParams params_;
+  std::vector<Fused> fused_;
+  std::vector<ElementwiseStep> steps_;
+};
+
+bool is_fusible(const EpilogueStep& step) {
+  const auto* activation = std::get_if<Activation>(&step);
+  return activation == nullptr || activation->kind == ActivationKind::relu ||
+         activation->kind == ActivationKind::leaky_relu;
+}
+
+// The step, its residual read in the layout of the result unless it is where the result goes.
+Fused fuse(const Node& node, Lowering& lowering, const EpilogueStep& step, ValueId overwritten) {
+  Fused fused;
+  if (const auto* activation = std::get_if<Activation>(&step)) {
+    fused.step.kind = elementwise_kind(activation->kind);
+    fused.step.alpha = activation->alpha;
+  } else if (const auto* scalar = std::get_if<ScalarAffine>(&step)) {
+    fused.step.kind = ElementwiseKind::scalar_affine;
+    fused.step.alpha = scalar->scale;
+    fused.step.beta = scalar->shift;
+  } else if (const auto* norm = std::get_if<BatchNormParams>(&step)) {
+    const auto affine = lowering.weights().affine(lowering.layer_params(node.name, kNone, kNone, *norm));
+    fused.step.kind = ElementwiseKind::channel_affine;
+    fused.step.scale = affine.scale;
+    fused.step.shift = affine.shift;
+  } else {
+    const ValueId value = std::get<Residual>(step).value;
+    fused.step.kind = ElementwiseKind::add;
+    fused.other = value == overwritten ? lowering.place(value) : lowering.read(value, winograd_block());
+  }
+  return fused;
+}
+
+// The first residual whose memory may become the result's.
+ValueId overwritable(std::span<const EpilogueStep> steps, const Lowering& lowering) {
+  for (const EpilogueStep& step : steps) {
+    const auto* residual = std::get_if<Residual>(&step);
+    if (residual != nullptr && lowering.place(residual->value).block == winograd_block() &&
+        lowering.may_overwrite(residual->value)) {
+      return residual->value;
+    }
+  }
+  return kNone;
+}
+
+// At the size of feature maps in the middle of a network; smaller ones matter little, in larger ones the
+// proportions are the same.
+bool pays(WinogradShape shape) {
+  constexpr std::int64_t kUsual = 64;
+  shape.in = {1, shape.in.c, kUsual, kUsual};
+  shape.out = {1, shape.out.c, kUsual, kUsual};
+  shape.dilation = shape.pad_top = shape.pad_left = 1;
+  return winograd_cost(plan_winograd(shape, 1)) * kMargin < direct_cost(shape);
+}
+
+std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, const Convolution& op) {
+  if (op.transposed || op.kernel_h != 3 || op.kernel_w != 3 || op.stride != 1) return std::nullopt;
+  if (winograd_lanes() < 4) return std::nullopt;  // no vectors
+  WinogradShape shape;
+  shape.in = lowering.dims(node.inputs[0]);
+  shape.out = lowering.dims(node.output);
+  shape.dilation = op.dilation;
+  shape.pad_top = op.pad_top;
+  shape.pad_left = op.pad_left;
+  shape.border = border_kind(op.pad_mode);
+  // Where nobody has a good direct form, it always pays.
+  if (lowering.allowed("onednn") && !pays(shape)) return std::nullopt;
+  return plan_winograd(shape, max_threads());
+}
+
+}  // namespace
+
+bool serve_winograd(const Node& node, Lowering& lowering) {
+  const auto* op = std::get_if<Convolution>(&node.op);
+  if (op == nullptr) return false;
+  auto made = plan(node, lowering, *op);
+  if (!made) return false;
+  const LayerParams layer = lowering.layer_params(node.name, *op);
+  const auto end = std::ranges::find_if_not(op->epilogue, is_fusible);
+  const auto count = static_cast<std::size_t>(end - op->epilogue.begin());
+  const auto inside = std::span(op->epilogue).first(count), left = std::span(op->epilogue).subspan(count);
+
+  const ValueId x = node.inputs[0];
+  const std::int64_t stands = lowering.place(x).block;
+  const ValueId overwritten = overwritable(inside, lowering);
+  std::vector<Fused> fused;
+  fused.reserve(count);
+  for (const EpilogueStep& step : inside) fused.push_back(fuse(node, lowering, step, overwritten));
+
+  WinogradStep::Places places;
+  places.in = lowering.read(x, stands % winograd_lanes() == 0 ? stands : winograd_block());
+  places.out = overwritten != kNone ? lowering.overwrite(overwritten) : lowering.write(winograd_block());
+  places.scratch = lowering.scratch(static_cast<std::int64_t>(winograd_scratch_bytes(*made)));
+  const std::int64_t in = made->shape.in.c, out = made->shape.out.c;
+  WinogradParams params;
+  params.bias = lowering.weights().bias(layer);
+  params.weight = lowering.weights().custom(
+      layer, "winograd", winograd_weight_floats(out, in),
+      [=](const float* weight, float* packed) { pack_winograd_weight(weight, out, in, packed); });
+  lowering.emit(std::make_unique<WinogradStep>(*std::move(made), places, params, std::move(fused)),
+                "winograd f(4x4)", places.out.dims, macs(lowering.graph(), node));
+  if (!left.empty()) emit_elementwise(node, lowering, places.out, places.out, left);
+  return true;
+}
+
+}  // namespace cuhue::cpu

@@ -13,7 +13,7 @@ using winograd::kFilterGroup;
 using winograd::kPoints;
 
 constexpr std::int64_t kMostBlockTiles = 64;  // products of a panel: a quarter of an L2 of 1 MiB
-constexpr std::size_t kInputsBytes = std::size_t{5} << 20;  // that wait to be multiplied, about
+constexpr std::size_t kInputsBytes = std::size_t{5} << 19;  // that wait to be multiplied, about
 constexpr std::int64_t kCacheLine = 64 / sizeof(float);
 
 constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) {

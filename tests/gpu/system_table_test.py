@@ -65,12 +65,17 @@ def made_up():
 
         assert "is stale" in run("check", *places, status=1)
         run("insert", *places)
-        run("check", *places)
+        run("check", "--values", *places)
         inserted = readme.read_text(encoding="utf-8")
         assert inserted.startswith("# Title\n") and inserted.endswith("\nText.\n") and text in inserted, inserted
         run("insert", *places)
         assert readme.read_text(encoding="utf-8") == inserted
         readme.write_text(inserted.replace("7.5e-6", "1.0e-6"), encoding="utf-8")  # typed by hand
+        run("check", *places)
+        run("check", "--values", *places, status=1)
+        readme.write_text(inserted.replace("| CPU |", "| processor |"), encoding="utf-8")
+        run("check", *places, status=1)
+        readme.write_text(inserted.replace("`scgan`", "`other`"), encoding="utf-8")
         run("check", *places, status=1)
         readme.write_text("# Title\n", encoding="utf-8")
         assert "has no place for the table" in run("check", *places, status=1)

@@ -9,6 +9,8 @@ bench/gpu.sh [OPTION]...   measures cuhue on a GPU, beside PyTorch where it is i
   --build DIR   the build folder, made with CUDA (default build/cuda); it may have been built on another machine
   --out DIR     where gpu_bench.json and logs/ are left (default out/gpu-bench)
   --limit S     seconds that one step may take (default 300)
+  --budget S    seconds of all steps together (default 900); what does not fit is reported as skipped, to be run
+                with --only; the most telling steps come first
   --quick       fewer rounds and shapes of the comparison with PyTorch
   --only A,B    these steps, by the names of the table; the others are reported as skipped
   --dry-run     every step is reached and reported as skipped
@@ -32,16 +34,23 @@ done
 program="$build/apps/cuhue"
 bench="$build/bench/cuhue_bench_gpu"
 
+# Every network of this build, and every entry of the comparison; the two that all others are measured by come first.
+mapfile -t networks < <("$program" run --list 2>/dev/null | sed -n 's/^\([a-z0-9][a-z0-9-]*\): .*/\1/p' | grep -vxE 'lite|eccv16')
+mapfile -t entries < <(sed -n 's/^    "\([a-z0-9-]*\)": Compared(.*/\1/p' "$root/bench/peers/networks.py" | grep -vxE 'lite|eccv16')
+
 peers=("$root/bench/peers_gpu.py" --library "$build/runtime/libcuhue.so")
-((!quick)) || peers+=(--rounds 3 --shapes 1x256x256,8x256x256 --variants "eager fp32,eager fp16,graph fp16,compiled fp16")
+full=() short=(--rounds 3 --shapes 1 --variants "eager fp32,eager tf32,eager fp16,graph fp16")
+compiled=(--rounds 3 --shapes 1 --variants "eager fp32,compiled fp16,compiled tf32")
+((!quick)) || full=(--rounds 3 --shapes 1,8 --variants "eager fp32,eager fp16,graph fp16,compiled fp16")
 
 step devices gpu "$program" devices --json -
 step ceilings gpu "$bench" ceilings
-step first-picture-lite torch python3 "$root/bench/first_picture.py" "$program" lite
-step first-picture-eccv16 torch python3 "$root/bench/first_picture.py" "$program" eccv16
-step networks gpu "$bench" networks
-step peers-lite torch python3 "${peers[@]}" --networks lite
-step peers-eccv16 torch python3 "${peers[@]}" --networks eccv16
+for name in lite eccv16; do step "networks-$name" gpu "$bench" networks "$name"; done
+for name in lite eccv16; do step "peers-$name" torch python3 "${peers[@]}" --only "$name" "${full[@]}"; done
+for name in lite eccv16; do step "first-picture-$name" torch python3 "$root/bench/first_picture.py" "$program" "$name"; done
 step kernels gpu "$bench" kernels
+for name in "${networks[@]}"; do step "networks-$name" gpu "$bench" networks "$name"; done
+for name in "${entries[@]}"; do step "peers-$name" torch python3 "${peers[@]}" --only "$name" "${short[@]}"; done
+for name in "${entries[@]}"; do step "peers-$name-compiled" torch python3 "${peers[@]}" --only "$name" "${compiled[@]}"; done
 
 finish_report "$out/gpu_bench.json" "benchmarks on a GPU" "$CUHUE_GPU_FACTS"

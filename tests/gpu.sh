@@ -9,6 +9,7 @@ tests/gpu.sh [OPTION]...   runs all tests on a GPU from an existing build; exit 
   --build DIR   the build folder, made with CUDA (default build/cuda); it may have been built on another machine
   --out DIR     where gpu_tests.json and logs/ are left (default out/gpu-tests)
   --limit S     seconds that one step may take (default 240)
+  --budget S    seconds of all steps together (default 900); what does not fit is reported as skipped
   --only A,B    these steps, by the names of the table; the others are reported as skipped
   --dry-run     every step is reached and reported as skipped
   -h, --help    this text
@@ -30,6 +31,7 @@ program="$build/apps/cuhue"
 step devices gpu "$program" devices --json -
 step kernels gpu "$kernels"
 for suite in parity steady errors; do step "$suite" gpu "$gpu" "--test-suite=$suite"; done
+step poisoned gpu "$gpu" --test-suite=poisoned --no-skip
 for tool in memcheck racecheck initcheck synccheck; do
   step "$tool" sanitizer "$sanitizer" --tool "$tool" --error-exitcode 1 --print-limit 20 "$kernels"
 done

@@ -27,6 +27,8 @@ find_machine() {
   IFS=, read -r gpu_name gpu_driver gpu_memory < <(nvidia-smi --query-gpu=name,driver_version,memory.total \
     --format=csv,noheader 2>/dev/null | head -n 1) || true
   gpu_driver="${gpu_driver# }" gpu_memory="${gpu_memory# }"
+  # A packed build brings the libraries it was linked with (bench/gpu_pack.sh).
+  [[ ! -d "$build/lib" ]] || export LD_LIBRARY_PATH="$build/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
   sanitizer="$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null || true)"
   # PyTorch's wheels bring cuDNN and cuBLAS: used where the system has none.
   local site
@@ -41,16 +43,16 @@ find_machine() {
   fi
 }
 
-# read_options SCRIPT DEFAULT_OUT ARGUMENT...: sets build, out, limit, only, dry and `rest` (what it does not know), makes the
+# read_options SCRIPT DEFAULT_OUT ARGUMENT...: sets build, out, limit, budget, only, dry and `rest` (what it does not know), makes the
 # folder, finds the machine. The caller defines usage().
 read_options() {
   local script="$1"
   build="$root/build/cuda" out="$root/out/$2" only="" dry=0 rest=()
-  limit="${limit:-240}"
+  limit="${limit:-240}" budget="${budget:-900}"
   shift 2
   while (($#)); do
     case "$1" in
-      --build | --out | --limit | --only)
+      --build | --out | --limit | --budget | --only)
         (($# > 1)) || { echo "$script: $1 needs a value" >&2 && exit 2; }
         printf -v "${1#--}" '%s' "$2"
         shift
@@ -91,12 +93,15 @@ step() {
     printf '%q ' "$@" >"$log"
   elif ! has "$needs"; then
     state=skipped note="$missing"
+  elif ((budget - SECONDS < 10)); then
+    state=skipped note="no time left of $budget s; run it with --only $name"
   else
-    timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 || status=$?
+    local allowed=$((budget - SECONDS < limit ? budget - SECONDS : limit))
+    timeout --kill-after=10 "$allowed" "$@" >"$log" 2>&1 || status=$?
     case "$status" in
       0) state=passed ;;
       77) state=skipped note="$(tail -n 1 "$log")" ;;  # the program's own word for it
-      124 | 137) state=failed note="not done after $limit s" ;;
+      124 | 137) state=failed note="not done after $allowed s" ;;
       *) state=failed note="exit status $status: $(grep -v '^ *$' "$log" | tail -n 3 | cut -c 1-300)" ;;
     esac
   fi

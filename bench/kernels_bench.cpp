@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "kernels/annealed_mean/annealed_mean.h"
+#include "kernels/argmax/argmax.h"
 #include "kernels/core/parallel.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/instance_norm/instance_norm.h"
 #include "kernels/merge/merge.h"
 #include "kernels/prepare/prepare.h"
 #include "kernels/reorder/reorder.h"
@@ -92,18 +94,19 @@ void prepare(benchmark::State& state) {  // threads, channels, bytes a sample
   count_bytes(state, static_cast<std::int64_t>(pixels.size()));
 }
 
-void merge(benchmark::State& state) {  // threads, channels, bytes a sample
+void merge(benchmark::State& state, ColorSpace space) {  // threads, channels, bytes a sample
   const ThreadScope threads(static_cast<int>(state.range(0)));
   const int channels = static_cast<int>(state.range(1)), bytes = static_cast<int>(state.range(2));
   const auto pixels = random_photo(channels, bytes);
   std::vector<std::uint8_t> result(static_cast<std::size_t>(kPhotoWidth * kPhotoHeight * 3 * bytes));
-  const auto ab = random_floats(2 * 256 * 256, 60.0f);
+  const auto ab = random_floats(2 * 256 * 256, space == ColorSpace::yuv ? 0.3f : 60.0f);
   MergeParams p;
   p.photo = photo_ref(pixels, channels, bytes);
   p.out = {result.data(), kPhotoWidth, kPhotoHeight, static_cast<std::ptrdiff_t>(kPhotoWidth * 3 * bytes), 3,
            bytes};
   p.ab = ab.data();
   p.ab_h = p.ab_w = 256;
+  p.space = space;
   while (state.KeepRunning()) merge_cpu(p);
   count_bytes(state, static_cast<std::int64_t>(pixels.size() + result.size()));
 }
@@ -132,6 +135,27 @@ void softmax(benchmark::State& state) {  // threads, block
   Tensor out({1, 313, 64, 64}, state.range(1), 0.0f);
   while (state.KeepRunning()) softmax_cpu({x.ref, out.ref, 0.38f});
   count_bytes(state, 2 * 4 * x.ref.image());
+}
+
+void instance_norm(benchmark::State& state) {  // threads, block, side, channels; leaky ReLU behind it
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const Dims dims{1, state.range(3), state.range(2), state.range(2)};
+  const Tensor x(dims, state.range(1), 3.0f);
+  Tensor out(dims, state.range(1), 0.0f);
+  const auto gamma = random_floats(dims.c, 1.0f), beta = random_floats(dims.c, 1.0f);
+  const std::vector<ElementwiseStep> steps = {{ElementwiseKind::leaky_relu, 0.1f, 0, nullptr, nullptr, {}}};
+  const Scratch scratch = make_scratch(instance_norm_scratch_bytes(x.ref));
+  while (state.KeepRunning())
+    instance_norm_cpu({x.ref, out.ref, gamma.data(), beta.data(), 1e-5f, steps, scratch.get()});
+  count_bytes(state, 2 * 4 * x.ref.image());
+}
+
+void argmax(benchmark::State& state) {  // threads, block; the labels of segnet
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const Tensor x({1, 60, 352, 352}, state.range(1), 6.0f);
+  Tensor out({1, 1, 352, 352}, 1, 0.0f);
+  while (state.KeepRunning()) argmax_cpu({x.ref, out.ref});
+  count_bytes(state, 4 * (x.ref.image() + out.ref.image()));
 }
 
 void elementwise(benchmark::State& state, const std::vector<ElementwiseKind>& chain) {  // threads, block
@@ -181,8 +205,18 @@ const Args kPhotos = {{1, 2}, {1, 3, 4}, {1, 2}};
 const Args kBlocks = {{1, 2}, {1, 8}};
 
 BENCHMARK(prepare)->ArgsProduct(kPhotos)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(merge)->ArgsProduct(kPhotos)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(merge, lab, ColorSpace::lab)
+    ->ArgsProduct(kPhotos)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(merge, yuv, ColorSpace::yuv)
+    ->ArgsProduct(kPhotos)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 BENCHMARK(annealed_mean)->ArgsProduct(kBlocks)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(instance_norm)->ArgsProduct({{1, 2}, {1, 8}, {512}, {32}})->UseRealTime();
+BENCHMARK(instance_norm)->ArgsProduct({{1, 2}, {1, 8}, {16}, {512}})->UseRealTime();
+BENCHMARK(argmax)->ArgsProduct(kBlocks)->UseRealTime();
 BENCHMARK(softmax)->ArgsProduct(kBlocks)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK_CAPTURE(elementwise, relu, std::vector<Kind>{Kind::relu})->ArgsProduct(kBlocks)->UseRealTime();
 BENCHMARK_CAPTURE(elementwise, tanh, std::vector<Kind>{Kind::tanh})->ArgsProduct(kBlocks)->UseRealTime();

@@ -43,6 +43,7 @@ def arguments():
     p.add_argument("--first", type=int, default=1, metavar="K", help="process starts timed per engine; 0 = none")
     p.add_argument("--patience", type=float, default=300, help="seconds until a process that loads a network is given up")
     p.add_argument("--resume", action="store_true", help="leave out what the report has already")
+    p.add_argument("--again", action="store_true", help="begin the report anew")
     p.add_argument("--install", action="store_true", help="put ONNX Runtime, OpenVINO and ncnn from PyPI into --venv first")
     p.add_argument("--install-torch", action="store_true", help="the newest PyTorch of PyPI too (several GB)")
     p.add_argument("--venv", type=pathlib.Path, default=pathlib.Path.home() / ".cache" / "cuhue" / "peers",
@@ -366,11 +367,11 @@ def open_report(options):
     if path is None:
         slug = re.sub("[^a-z0-9]+", "-", report["machine"]["cpu"].lower()).strip("-")
         path = ROOT / "bench" / "results" / f"peers_cpu_{slug}_{report['date'][:10]}.json"
-    if path.exists():
+    if path.exists() and not options.again:
         old = json.loads(path.read_text(encoding="utf-8"))
         same = (old.get("commit"), old["machine"]["cpu"]) == (report["commit"], report["machine"]["cpu"])
         if not same:
-            sys.exit(f"peers_cpu.py: {path} is of another commit or machine; name another file with --json, or remove it")
+            sys.exit(f"peers_cpu.py: {path} is of another commit or machine; name another file with --json, or begin it --again")
         report = old
     return report, path
 
@@ -423,7 +424,8 @@ def main():
     for engine, why in absent.items():
         print(f"{engine}: absent ({why})", file=sys.stderr)
     if not any(engine == "torch" for engine, _, _ in peers.values()):
-        sys.exit("peers_cpu.py: PyTorch is needed for the reference output; install python3-torch or use --install-torch")
+        print("peers_cpu.py: PyTorch is needed for the reference output; install python3-torch or use --install-torch", file=sys.stderr)
+        sys.exit(77)
     report, path = open_report(options)
     report["versions"].update({label: version for label, (_, _, version) in peers.items()})
     report["absent"] = absent

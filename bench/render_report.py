@@ -51,14 +51,16 @@ def render_ceilings(report):
 
 def render_networks(report):
     forward = [(f["network"], f["precision"], f["batch"], f["side"], milliseconds(f), f"{f['p99_ms']:.3f}",
-                f"{(f['arena_bytes'] + f['weight_bytes']) / 2**20:.0f}", f["graph_nodes"]) for f in facts(report, "forward")]
+                f"{(f['arena_bytes'] + f['weight_bytes']) / 2**20:.0f}", f["graph_nodes"]) for f in facts(report, "forward") if "failed" not in f]
+    failed = [(f["network"], f["precision"], f["failed"]) for f in facts(report, "forward") if "failed" in f]
     photos = [(f["network"], f["precision"], f["photo"], milliseconds(f), f"{f['p99_ms']:.3f}") for f in facts(report, "photo")]
     first = [(f["network"], f["device"], f["precision"], f["plans"], f"{f['median_ms']:.0f}", f"{f['least_ms']:.0f}")
              for f in facts(report, "first picture")]
     return "\n".join(part for part in (
         table(["network", "precision", "batch", "side", "device ms (p10..p90)", "p99", "MiB", "graph nodes"], forward),
         table(["network", "precision", "photo", "host to host ms (p10..p90)", "p99"], photos),
-        table(["network", "device", "precision", "plans", "process to picture ms", "least"], first)) if part)
+        table(["network", "device", "precision", "plans", "process to picture ms", "least"], first),
+        table(["network", "precision", "failed"], failed)) if part)
 
 
 def render_peers(report):

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "bench/gpu/gpu_bench.h"
 #include "bench/gpu/network_bench.h"
@@ -28,6 +29,15 @@ std::string number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.6g", value);
   return text;
+}
+
+std::string quoted(std::string_view text) {
+  std::string json = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') json += '\\';
+    json += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+  }
+  return json + "\"";
 }
 
 namespace {
@@ -100,7 +110,7 @@ void run_cases(const std::shared_ptr<cuda::Device>& device, const std::vector<Ca
            number(c.flops / t.median / 1e12) + R"(, "bound": ")" + (math > memory ? c.unit : "copy") +
            R"(", "share_of_ceiling": )" + number(std::max(memory, math) / t.median) + "}");
     } catch (const std::exception& e) {
-      note(R"({"fact": "kernel", "name": ")" + c.name + R"(", "failed": ")" + e.what() + "\"}");
+      note(R"({"fact": "kernel", "name": ")" + c.name + R"(", "failed": )" + quoted(e.what()) + "}");
     }
   }
 }
@@ -121,7 +131,7 @@ int run(int argc, char** argv) {
     run_cases(device, op_cases(), ceilings, filter);
     run_cases(device, convolution_cases(), ceilings, filter);
   }
-  if (what == "all" || what == "networks") bench_networks(filter);
+  if ((what == "all" || what == "networks") && !bench_networks(filter)) return 1;
   return 0;
 }
 

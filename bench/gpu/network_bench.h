@@ -2,16 +2,18 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace cuhue::bench {
 
 // One line of JSON: to stdout and to the report.
 void note(const std::string& json);
 std::string number(double value);
+std::string quoted(std::string_view text);
 
 // Every network whose name holds `filter`, in every precision, with plans tuned on this GPU (and cached in a
 // file of this run only): device time of a forward pass by events, photos from host bytes to host bytes by
-// the clock, time by layer, memory.
-void bench_networks(const std::string& filter);
+// the clock, time by layer, memory. False when one of them failed, which its line says.
+bool bench_networks(const std::string& filter);
 
 }  // namespace cuhue::bench

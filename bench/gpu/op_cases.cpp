@@ -3,6 +3,7 @@
 #include "kernels/annealed_mean/annealed_mean.h"
 #include "kernels/argmax/argmax.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/instance_norm/instance_norm.h"
 #include "kernels/pack/pack.h"
 #include "kernels/pad/pad.h"
 #include "kernels/pool/pool.h"
@@ -105,6 +106,27 @@ Case argmax_case() {
   return c;
 }
 
+// The masks GAN's first norm, the largest, and one of its smallest; behind it the leaky ReLU.
+Case instance_norm_case(Element element, Dims dims) {
+  Case c;
+  c.name = with_element(dims.h > 16 ? "instance_norm/leaky_relu, large" : "instance_norm/leaky_relu, small",
+                        element);
+  c.bytes = 2 * bytes_of(dims, element);
+  c.make = [=](Set& set) {
+    InstanceNormDeviceParams p;
+    p.x = set.tensor(dims, element);
+    p.out = set.tensor(dims, element);
+    p.gamma = set.floats(dims.c);
+    p.beta = set.floats(dims.c);
+    DeviceEpilogueStep& step = p.epilogue.steps[p.epilogue.count++];
+    step.kind = ElementwiseKind::leaky_relu;
+    step.alpha = 0.1f;
+    p.scratch = set.bytes(static_cast<std::int64_t>(instance_norm_device_scratch_bytes(p)));
+    return [p](Stream stream) { instance_norm_cuda(p, stream); };
+  };
+  return c;
+}
+
 Case pack_case(bool unpack) {
   constexpr Dims kDims{1, 64, 256, 256};
   Case c;
@@ -160,6 +182,8 @@ std::vector<Case> op_cases() {
     cases.push_back(upsample_case(element, true));
     cases.push_back(pool_case(element));
     cases.push_back(pad_case(element));
+    cases.push_back(instance_norm_case(element, {1, 32, 512, 512}));
+    cases.push_back(instance_norm_case(element, {1, 512, 16, 16}));
     cases.push_back(pack_weight_case(element));
   }
   cases.push_back(annealed_mean_case(1));

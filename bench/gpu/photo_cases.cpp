@@ -37,10 +37,11 @@ Case prepare_case(const Size& size) {
   return c;
 }
 
-Case merge_case(const Size& size, std::int64_t ab_side, AbUpsampling upsampling, Element element) {
+Case merge_case(const Size& size, std::int64_t ab_side, AbUpsampling upsampling, Element element,
+                ColorSpace space = ColorSpace::lab) {
   Case c;
-  c.name = std::string("merge/") + size.name + " rgb, ab " + std::to_string(ab_side) +
-           (element == Element::f16 ? " f16" : " f32");
+  c.name = std::string("merge/") + size.name + " rgb, " + (space == ColorSpace::yuv ? "uv " : "ab ") +
+           std::to_string(ab_side) + (element == Element::f16 ? " f16" : " f32");
   c.bytes =
       static_cast<double>(2 * size.width * size.height * 3 + ab_side * ab_side * 2 * element_bytes(element));
   c.make = [=](Set& set) {
@@ -53,9 +54,10 @@ Case merge_case(const Size& size, std::int64_t ab_side, AbUpsampling upsampling,
     p.out.width = size.width;
     p.out.height = size.height;
     p.out.stride = p.photo.stride;
-    p.ab = set.tensor({1, 2, ab_side, ab_side}, element, 60.0f);
+    p.ab = set.tensor({1, 2, ab_side, ab_side}, element, space == ColorSpace::yuv ? 0.3f : 60.0f);
+    p.space = space;
     p.upsampling = upsampling;
-    p.factor = static_cast<int>(kSide / ab_side);
+    p.factor = upsampling == AbUpsampling::none ? 1 : static_cast<int>(kSide / ab_side);
     return [p](Stream stream) { merge_cuda(p, stream); };
   };
   return c;
@@ -70,6 +72,7 @@ std::vector<Case> photo_cases() {
     cases.push_back(merge_case(size, 256, AbUpsampling::none, Element::f32));
     cases.push_back(merge_case(size, 64, AbUpsampling::bilinear, Element::f32));
     cases.push_back(merge_case(size, 128, AbUpsampling::nearest, Element::f16));
+    cases.push_back(merge_case(size, 256, AbUpsampling::none, Element::f32, ColorSpace::yuv));
   }
   return cases;
 }

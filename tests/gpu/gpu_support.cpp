@@ -49,6 +49,24 @@ const char* name_of(Precision precision) {
   return "fp16";
 }
 
+std::string_view result_of(const Network& network) {
+  std::string_view name = network.outputs.front().name;
+  for (const TensorSpec& output : network.outputs) {
+    if (!output.by_product) name = output.name;
+  }
+  return name;
+}
+
+std::optional<PhotoEnds> photo_ends(const Network& network) {
+  const std::string_view outputs[] = {result_of(network)};
+  const Graph g = build_graph(network, 1, test_side(network), test_side(network), {}, outputs);
+  const auto channels = [&](const Binding& b) { return g.values[static_cast<std::size_t>(b.value)].dims.c; };
+  if (channels(g.inputs[0]) != 1 || channels(g.outputs[0]) != 2)
+    return std::nullopt;
+  return PhotoEnds{network.inputs[0].name, outputs[0],
+                   network.name == "lite" ? Luminance::rec709_luma : Luminance::cie_l};
+}
+
 double relative_error(const TensorRef& a, const TensorRef& b) {
   double error = 0, most = 0;
   for (std::int64_t i = 0; i < b.dims.count(); ++i) {
@@ -64,7 +82,10 @@ void fill_inputs(const Network& network, Program& program) {
     const TensorRef x = program.input(spec.name);
     const auto bytes = formula_image(x.dims.n * x.dims.c, x.dims.h, x.dims.w);
     const float range = spec.about.find("0..100") != std::string_view::npos ? 100.0f : 1.0f;
-    for (std::size_t i = 0; i < bytes.size(); ++i) x.data[i] = static_cast<float>(bytes[i]) * range / 255.0f;
+    constexpr int kLabels = 60;
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+      x.data[i] = spec.type == DType::u8 ? static_cast<float>(bytes[i] % kLabels)
+                                         : static_cast<float>(bytes[i]) * range / 255.0f;
   }
 }
 

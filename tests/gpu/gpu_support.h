@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/graph/backend.h"
@@ -27,6 +29,13 @@ std::int64_t test_side(const Network& network);
 
 inline constexpr Precision kPrecisions[] = {Precision::fp32, Precision::tf32, Precision::fp16};
 const char* name_of(Precision precision);
+
+// What people run the network for: its last output that is no by-product.
+std::string_view result_of(const Network& network);
+
+// As a colorizer of photos: a network that turns one plane into two, other inputs left at zero. Nothing when
+// it is none.
+std::optional<PhotoEnds> photo_ends(const Network& network);
 
 // max |a - b| / max |b|
 double relative_error(const TensorRef& a, const TensorRef& b);

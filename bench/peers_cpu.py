@@ -167,9 +167,11 @@ class Worker:
         self.process = None
 
     def why(self):
+        """The last thing that a process which ended has said."""
+        status = self.process.wait()
         self.log.seek(0)
         lines = [line for line in self.log.read().strip().split("\n") if line.strip()]
-        return lines[-1][:300] if lines else f"exit status {self.process.poll() if self.process else '?'}"
+        return (f"ended by signal {-status}" if status < 0 else lines[-1][:300] if lines else f"exit status {status}")
 
     def line(self, patience):
         """One line of its answer; a worker that hangs is given up."""

@@ -61,8 +61,7 @@ std::optional<PhotoEnds> photo_ends(const Network& network) {
   const std::string_view outputs[] = {result_of(network)};
   const Graph g = build_graph(network, 1, test_side(network), test_side(network), {}, outputs);
   const auto channels = [&](const Binding& b) { return g.values[static_cast<std::size_t>(b.value)].dims.c; };
-  if (channels(g.inputs[0]) != 1 || channels(g.outputs[0]) != 2)
-    return std::nullopt;
+  if (channels(g.inputs[0]) != 1 || channels(g.outputs[0]) != 2) return std::nullopt;
   return PhotoEnds{network.inputs[0].name, outputs[0],
                    network.name == "lite" ? Luminance::rec709_luma : Luminance::cie_l};
 }

@@ -5,6 +5,7 @@ One process, formula weights, outputs compared before anything is timed; then th
 round. Every result is a line of JSON; CUHUE_GPU_FACTS names a file that the lines are also appended to.
 """
 import argparse
+import copy
 import json
 import os
 import pathlib
@@ -163,7 +164,8 @@ def compare(options, torch, np, name, plan_cache):
     entry, where = COMPARED[name], torch.device(options.device)
     on_gpu = options.device == "cuda"
     makers = [lambda p=p: Cuhue(str(options.library), name, p, plan_cache, where) for p in (("fp32", "tf32", "fp16") if on_gpu else ("fp32",))]
-    makers += [lambda v=v: Torch(reference_module(name), name, v, where) for v in options.variants.split(",") if on_gpu or v == "eager fp32"]
+    module = reference_module(name)
+    makers += [lambda v=v: Torch(copy.deepcopy(module), name, v, where) for v in options.variants.split(",") if on_gpu or v == "eager fp32"]
     engines = []
     for make in makers:
         try:

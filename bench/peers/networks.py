@@ -4,6 +4,7 @@ A new network is one entry of COMPARED. The definitions are those of tests/golde
 peer time for nothing (values kept for tests, weights computed anew in every pass) is taken out here.
 """
 from dataclasses import dataclass, field
+from types import MethodType
 
 import numpy as np
 
@@ -40,8 +41,13 @@ def values_of(kind, n, h, w):
     """[n, c, h, w] float32, the same numbers everywhere."""
     y, x = np.indices((h, w))
     square = ((y - h // 2) ** 2 < 12) & ((x - w // 2) ** 2 < 12)
-    if kind in ("lightness", "unit"):
-        values = uniform("input", n * h * w).reshape(n, 1, h, w) * (100 if kind == "lightness" else 1)
+    if kind in ("lightness", "unit", "signed"):
+        values = uniform("input", n * h * w).reshape(n, 1, h, w)
+        values = {"lightness": 100 * values, "unit": values, "signed": 2 * values - 1}[kind]
+    elif kind == "image":
+        values = 2 * uniform("input", n * 3 * h * w).reshape(n, 3, h, w) - 1
+    elif kind == "scores":
+        values = 8 * uniform("scores", n * 1001).reshape(n, 1001, 1, 1) - 4
     elif kind == "hint_ab":
         values = np.broadcast_to(np.stack((60 * square, -40 * square)), (n, 2, h, w))
     elif kind == "hint_mask":
@@ -65,7 +71,7 @@ def fold_spectral_norms(module):
     for layer in module.modules():
         if type(layer).__name__ == "SpectralConv":
             layer.register_buffer("folded", layer.weight().detach().clone(), persistent=False)
-            layer.weight = lambda layer=layer: layer.folded
+            layer.weight = MethodType(lambda self: self.folded, layer)  # follows its layer into copies
 
 
 def reference_module(name):

@@ -49,7 +49,7 @@ class Reader {
  private:
   static constexpr std::uint64_t kMaxWork = 2'000'000;  // messages and entries of all objects together
   static constexpr int kMaxDepth = 16;
-  static constexpr std::size_t kMaxObjects = 40'000, kMaxPath = 320, kMaxClaims = 120'000;
+  static constexpr std::size_t kMaxObjects = 40'000, kMaxPath = 255, kMaxClaims = 120'000;
 
   std::uint64_t number(std::uint64_t at, int bytes, const char* what) const {
     return file_.number(at, bytes, what);

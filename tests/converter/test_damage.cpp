@@ -266,5 +266,40 @@ TEST_CASE("a small index of many long names costs no more than it may") {
   CHECK(refused.outcome.message.find("more than 20000 tensors") != std::string::npos);
 }
 
+TEST_CASE("a list of many long names in a V1 checkpoint costs no more than it may") {
+  std::string declarations;
+  Entries entries = {{"", ""}};
+  const std::int64_t nothing[] = {0};
+  for (std::size_t i = 0; i < 20000; ++i) {
+    const std::string name = std::string(245, 'n') + std::to_string(1000000 + i);
+    declarations += v1_declaration(name, 1, nothing);
+    entries.emplace_back(name, v1_record(name, 1, ""));
+  }
+  entries[0].second = v1_header(declarations);
+  const std::string file = sorted_table(entries, Compression::none);
+  const Measured m = measure(file);
+  CHECK(m.outcome.message == "");
+  CHECK(m.peak <= file.size() + kAllowance);
+  MESSAGE((file.size() / 1024) << " KiB on disk, " << (m.peak / 1024) << " KiB allocated");
+}
+
+// 20000 datasets in 80 groups share one name on the disk, and have one each in memory.
+TEST_CASE("a small Keras file of many long names costs no more than it may") {
+  Hdf5Writer writer;
+  const std::vector<std::int64_t> nothing = {0};
+  const SavedTensor tensor{"", DType::f32, nothing, ""};
+  std::vector<std::pair<std::string, Hdf5Writer::Child>> groups;
+  for (int g = 0; g < 80; ++g) {
+    std::vector<std::pair<std::string, Hdf5Writer::Child>> datasets;
+    for (int i = 0; i < 250; ++i) datasets.push_back({std::string(248, 'n'), {writer.dataset(tensor), 0}});
+    groups.push_back({std::to_string(100 + g), {writer.group(datasets), 0}});
+  }
+  const std::string file = writer.finish(writer.group(groups));
+  const Measured m = measure(file);
+  CHECK(m.outcome.message.find("stands in the state dict twice") != std::string::npos);
+  CHECK(m.peak <= file.size() + kAllowance);
+  MESSAGE((file.size() / 1024) << " KiB on disk, " << (m.peak / 1024) << " KiB allocated");
+}
+
 }  // namespace
 }  // namespace cuhue::testing

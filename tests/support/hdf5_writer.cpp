@@ -1,5 +1,6 @@
 #include "tests/support/hdf5_writer.h"
 
+#include <map>
 #include <stdexcept>
 
 namespace cuhue::testing {
@@ -22,7 +23,7 @@ std::uint64_t write(Hdf5Writer& writer, const Folder& folder) {
   std::map<std::string, Hdf5Writer::Child> children;
   for (const auto& [name, below] : folder.folders) children[name] = {write(writer, below)};
   for (const auto& [name, tensor] : folder.tensors) children[name] = {writer.dataset(*tensor)};
-  return writer.group(children);
+  return writer.group({children.begin(), children.end()});
 }
 
 }  // namespace
@@ -80,18 +81,22 @@ std::uint64_t Hdf5Writer::dataset(const SavedTensor& t, const std::vector<Messag
   return object(messages);
 }
 
-std::uint64_t Hdf5Writer::group(const std::map<std::string, Child>& children) {
+std::uint64_t Hdf5Writer::group(const std::vector<std::pair<std::string, Child>>& children) {
   constexpr std::size_t kInNode = 8, kInTree = 32;
   std::string names(8, '\0');
   std::vector<std::string> nodes;
   std::vector<std::uint64_t> last_names;
-  std::size_t count = 0;
-  for (const auto& [name, child] : children) {
-    if (count++ % kInNode == 0) nodes.emplace_back(), last_names.push_back(0);
-    nodes.back() += le(names.size(), 8) + le(child.address, 8) + le(child.cache_type, 4) + le(0, 20);
-    last_names.back() = names.size();
-    names += name + '\0';
-    pad(names);
+  std::size_t place = 0;  // of the last name
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    const auto& [name, child] = children[i];
+    if (i % kInNode == 0) nodes.emplace_back(), last_names.push_back(0);
+    if (i == 0 || children[i - 1].first != name) {
+      place = names.size();
+      names += name + '\0';
+      pad(names);
+    }
+    nodes.back() += le(place, 8) + le(child.address, 8) + le(child.cache_type, 4) + le(0, 20);
+    last_names.back() = place;
   }
   if (nodes.size() > kInTree) throw std::logic_error("more children than this writer puts into a group");
   const std::uint64_t segment = raw(names);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,7 +30,8 @@ class Hdf5Writer {
     std::uint64_t address = 0;
     std::uint32_t cache_type = 0;  // 2 = a soft link
   };
-  std::uint64_t group(const std::map<std::string, Child>& children);
+  // In the order of their names. One name that several have in turn is stored once.
+  std::uint64_t group(const std::vector<std::pair<std::string, Child>>& children);
   // The file. Offsets into it are addresses.
   std::string finish(std::uint64_t root);
 

@@ -20,6 +20,14 @@ struct DetectorImage {
   std::int64_t h = 0, w = 0;
 };
 
+// What a picture is resized to, and that padded to multiples of 32.
+struct DetectorSize {
+  std::int64_t h = 0, w = 0, padded_h = 0, padded_w = 0;
+  friend bool operator==(const DetectorSize&, const DetectorSize&) = default;
+};
+// The shorter side becomes min_size, but the longer one no more than max_size.
+DetectorSize detector_size(std::int64_t h, std::int64_t w, double min_size, double max_size);
+
 struct DetectTimings {  // seconds
   double compile = 0;   // preparing the network for this size, the first time only
   double prepare = 0;   // resize, mean
@@ -43,8 +51,9 @@ class Detector {
                          DetectTimings& timings) = 0;
   virtual std::int64_t weight_bytes() const = 0;
   virtual std::int64_t arena_bytes() const = 0;  // of all programs and scratch held now
-  // What a photo of this size needs beside the weights, without running it.
-  virtual std::int64_t planned_bytes(std::int64_t h, std::int64_t w) = 0;
+  // Prepares the network for pictures of this size, as the first run() of one does: arena_bytes() is then
+  // what they need beside the weights.
+  virtual void prepare(std::int64_t h, std::int64_t w) = 0;
 };
 
 // network: `mask-rcnn`.

@@ -62,11 +62,12 @@ void Lowering::place_outputs() {
     Place place = *places_[index(output.value)];
     const bool is_input = std::ranges::any_of(
         lowered_.inputs, [&](const auto& input) { return input.second.buffer == place.buffer; });
-    if (is_input || !place.dense() || !same_memory(place, 1)) {
+    const bool as_made = output.layout == OutputLayout::as_made;
+    if (is_input || (!as_made && (!place.dense() || !same_memory(place, 1)))) {
       begin(nullptr);
       place = copied(place, 1, output.name);
     }
-    place.block = 1;
+    if (!as_made) place.block = 1;
     lowered_.outputs.emplace_back(output.name, place);
   }
   const int last = std::max(0, static_cast<int>(lowered_.steps.size()) - 1);

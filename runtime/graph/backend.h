@@ -98,7 +98,8 @@ struct ProgramCounts {
 class Program {
  public:
   virtual ~Program() = default;
-  // Host-visible float32 NCHW staging of the graph's inputs and outputs, fixed for the program's life. Waits
+  // Host-visible float32 staging of the graph's inputs and outputs, NCHW (on the CPU an output that is wanted
+  // as made: in its block), fixed for the program's life. Waits
   // for a run_photos() that returned before its work was done: what it reads may be written.
   virtual TensorRef input(std::string_view name) = 0;
   virtual TensorRef output(std::string_view name) = 0;

@@ -108,12 +108,12 @@ ValueId Builder::input(std::string name, Dims dims) {
   return v;
 }
 
-void Builder::output(std::string name, ValueId v) {
+void Builder::output(std::string name, ValueId v, OutputLayout layout) {
   value(v, name);
   for (const Binding& b : graph_.outputs) {
     if (b.name == name) misfit(name, "the graph has an output of this name already");
   }
-  graph_.outputs.push_back({std::move(name), v});
+  graph_.outputs.push_back({std::move(name), v, layout});
 }
 
 // ---- layers with weights
@@ -206,21 +206,33 @@ BatchNormParams Builder::norm_params(const std::string& name, std::int64_t chann
   op.beta = param(name + ".bias", {channels}, ParamRole::bias);
   op.mean = param(name + ".running_mean", {channels}, ParamRole::running_mean);
   op.var = param(name + ".running_var", {channels}, ParamRole::running_var);
-  param(name + ".num_batches_tracked", {}, ParamRole::ignored);
   op.eps = eps;
   return op;
+}
+
+void Builder::norm_counter(const std::string& name) {
+  param(name + ".num_batches_tracked", {}, ParamRole::ignored);
+}
+
+ValueId Builder::frozen_batch_norm(ValueId x, const Leaf& leaf, float eps) {
+  const std::string name = path(leaf);
+  const Dims in = value(x, name).dims;
+  return add_node(norm_params(name, in.c, eps), {x}, name, in);
 }
 
 ValueId Builder::batch_norm(ValueId x, const Leaf& leaf, float eps) {
   const std::string name = path(leaf);
   const Dims in = value(x, name).dims;
-  return add_node(norm_params(name, in.c, eps), {x}, name, in);
+  const BatchNormParams params = norm_params(name, in.c, eps);
+  norm_counter(name);
+  return add_node(params, {x}, name, in);
 }
 
 ValueId Builder::batch_norm_per_image(ValueId x, const Leaf& leaf, float eps) {
   const std::string name = path(leaf);
   const Dims in = value(x, name).dims;
   const BatchNormParams params = norm_params(name, in.c, eps);
+  norm_counter(name);
   return add_node(InstanceNorm{params.gamma, params.beta, eps, {}}, {x}, name, in);
 }
 

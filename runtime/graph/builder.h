@@ -40,7 +40,7 @@ struct PoolOptions {
 class Builder {
  public:
   ValueId input(std::string name, Dims dims);
-  void output(std::string name, ValueId value);
+  void output(std::string name, ValueId value, OutputLayout layout = OutputLayout::planes);
 
   ValueId conv(ValueId x, const Leaf& leaf, const ConvOptions& o);  // leaf.weight [out, in, k, k], leaf.bias
   ValueId conv_transpose(ValueId x, const Leaf& leaf,
@@ -49,6 +49,8 @@ class Builder {
                  bool bias = true);  // leaf.weight [out, in], leaf.bias
   ValueId batch_norm(ValueId x, const Leaf& leaf,
                      float eps = 1e-5f);  // leaf.{weight,bias,running_mean,running_var,num_batches_tracked}
+  // The same of a checkpoint without num_batches_tracked: a norm that was never trained.
+  ValueId frozen_batch_norm(ValueId x, const Leaf& leaf, float eps = 1e-5f);
   // Batch norm in training mode, each image on its own: by its own mean and variance. The same parameters, of
   // which the running ones are never read.
   ValueId batch_norm_per_image(ValueId x, const Leaf& leaf, float eps = 1e-5f);
@@ -79,6 +81,7 @@ class Builder {
   void check_convolution(const ConvOptions& o, const std::string& layer, const Dims& in) const;
   ParamId param(const std::string& key, std::vector<std::int64_t> shape, ParamRole role, int stride = 1);
   BatchNormParams norm_params(const std::string& name, std::int64_t channels, float eps);
+  void norm_counter(const std::string& name);
   ValueId add_value(std::string name, Dims dims);
   ValueId add_node(Op op, std::vector<ValueId> inputs, const std::string& name, Dims dims);
   ValueId convolution(ValueId x, const Leaf& leaf, const ConvOptions& o, bool transposed);

@@ -136,9 +136,14 @@ struct Node {
   std::string name;  // scope path, for messages, taps and profiles
 };
 
+// How an output stands when the program has run: as planes (NCHW), or as the step that makes it leaves it,
+// which saves the copy of a large one that our own kernels read.
+enum class OutputLayout : std::uint8_t { planes, as_made };
+
 struct Binding {
   std::string name;
   ValueId value = kNone;
+  OutputLayout layout = OutputLayout::planes;  // of outputs
 };
 
 struct Graph {
@@ -146,7 +151,7 @@ struct Graph {
   std::vector<Param> params;
   std::vector<Node> nodes;       // in execution order
   std::vector<Binding> inputs;   // filled by the caller, NCHW
-  std::vector<Binding> outputs;  // read by the caller, NCHW; never removed by a pass
+  std::vector<Binding> outputs;  // read by the caller, never removed by a pass
 };
 
 // Every value a node reads: its inputs and the residuals in its epilogue.

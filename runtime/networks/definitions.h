@@ -8,6 +8,7 @@ namespace cuhue {
 Network colornet();
 Network eccv16();
 Network lite();
+Network mask_rcnn();
 Network masks_gan();
 Network scgan();
 Network segnet();

@@ -26,6 +26,11 @@ struct LoadedNetwork {
     all.insert(properties.begin(), properties.end());
     return backend->compile(build_graph(*network, n, h, w, all, outputs), weights, options);
   }
+
+  std::unique_ptr<Program> compile_part(std::string_view part, std::int64_t n, std::int64_t h,
+                                        std::int64_t w) const {
+    return backend->compile(build_part(*network, part, n, h, w, properties), weights, options);
+  }
 };
 
 }  // namespace cuhue

@@ -37,11 +37,19 @@ using Settings = std::map<std::string, double, std::less<>>;  // missing = defau
 
 // How formula weights of this network are scaled (so that deep layers matter to the output).
 struct FormulaRule {
-  double gain = 2.0;                                            // of weights
-  std::vector<std::pair<std::string_view, double>> exceptions;  // exact key -> gain
+  double gain = 2.0;                                       // of weights
+  std::vector<std::pair<std::string, double>> exceptions;  // exact key -> gain
   // Values the architecture itself defines, e.g. bin centres. True = filled.
   std::function<bool(const Param&, std::span<float>)> defined;
   double variance = 1.0;  // of running variances, in the middle
+};
+
+// What of a network is one graph.
+struct NetworkPart {
+  std::string_view name;
+  std::vector<TensorSpec> inputs, outputs;
+  void (*build)(Builder& b, std::int64_t n, std::int64_t h, std::int64_t w,
+                const Settings& settings) = nullptr;
 };
 
 struct Network {
@@ -56,6 +64,9 @@ struct Network {
   std::int64_t size_multiple = 1;   // H and W of the inputs must be multiples of this
   std::int64_t default_size = 256;  // H and W for benches and listings
   FormulaRule formula;
+  // Of a detector: it runs by parts, with work in between that is no layer's. Then `inputs` and `outputs` are
+  // those of the whole, and its graph has those of all parts, in order.
+  std::vector<NetworkPart> parts = {};
   // States the layers for inputs of [n, *, h, w]; every output listed above is declared with b.output().
   void (*build)(Builder& b, std::int64_t n, std::int64_t h, std::int64_t w,
                 const Settings& settings) = nullptr;
@@ -73,6 +84,13 @@ void check_size(const Network& n, std::int64_t batch, std::int64_t h, std::int64
 // The graph for one size, only the named outputs (empty = all of them), before any pass.
 Graph build_graph(const Network& n, std::int64_t batch, std::int64_t h, std::int64_t w,
                   const Settings& settings = {}, std::span<const std::string_view> outputs = {});
+
+// The same of one part. h and w matter where the part's inputs have them.
+Graph build_part(const Network& n, std::string_view part, std::int64_t batch, std::int64_t h, std::int64_t w,
+                 const Settings& settings = {});
+// What build_graph()'s graphs take and give.
+std::vector<TensorSpec> graph_inputs(const Network& n);
+std::vector<TensorSpec> graph_outputs(const Network& n);
 
 // Which tensors a checkpoint of this network holds, in file order, in the form that these settings ask for.
 // Error(Status::usage) when there is no such form.

@@ -84,7 +84,7 @@ std::optional<std::size_t> form_of(const Network& n, const Settings& settings) {
 
 std::span<const Network> networks() {
   static const std::vector<Network> table = {eccv16(),   lite(),      siggraph17(), segnet(),
-                                             colornet(), masks_gan(), scgan()};
+                                             colornet(), masks_gan(), scgan(),      mask_rcnn()};
   return table;
 }
 
@@ -151,6 +151,39 @@ Graph build_graph(const Network& n, std::int64_t batch, std::int64_t h, std::int
   Graph g = b.take();
   if (!outputs.empty()) select_outputs(n, g, outputs);
   return g;
+}
+
+Graph build_part(const Network& n, std::string_view part, std::int64_t batch, std::int64_t h, std::int64_t w,
+                 const Settings& settings) {
+  check_size(n, batch, h, w);
+  check_settings(n, settings);
+  const auto found = std::ranges::find(n.parts, part, &NetworkPart::name);
+  if (found == n.parts.end())
+    throw Error(Status::usage,
+                std::string(n.name) + " has no part " + in_quotes(part) + "; it has: " + names_of(n.parts));
+  Builder b;
+  found->build(b, batch, h, w, settings);
+  return b.take();
+}
+
+namespace {
+
+std::vector<TensorSpec> ports_of(const Network& n, std::vector<TensorSpec> Network::*whole,
+                                 std::vector<TensorSpec> NetworkPart::*own) {
+  if (n.parts.empty()) return n.*whole;
+  std::vector<TensorSpec> all;
+  for (const NetworkPart& part : n.parts) all.insert(all.end(), (part.*own).begin(), (part.*own).end());
+  return all;
+}
+
+}  // namespace
+
+std::vector<TensorSpec> graph_inputs(const Network& n) {
+  return ports_of(n, &Network::inputs, &NetworkPart::inputs);
+}
+
+std::vector<TensorSpec> graph_outputs(const Network& n) {
+  return ports_of(n, &Network::outputs, &NetworkPart::outputs);
 }
 
 const std::vector<Param>& schema(const Network& n, const Settings& settings) {

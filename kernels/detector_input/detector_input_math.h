@@ -1,0 +1,52 @@
+// One sample of a resized picture, in either way.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/core/hd.h"
+#include "kernels/resample/bicubic.h"
+#include "kernels/resample/triangle.h"
+
+namespace cuhue {
+
+// ---- floats: bilinear with half-pixel centres, in double
+
+struct DoubleTap {
+  std::int64_t i0 = 0, i1 = 0;
+  double t = 0;  // weight of i1
+};
+CUHUE_HD DoubleTap double_tap(std::int64_t o, std::int64_t n_in, std::int64_t n_out) {
+  const double scale = static_cast<double>(n_in) / static_cast<double>(n_out);
+  const double src = scale * (static_cast<double>(o) + 0.5) - 0.5;
+  const double inside = src > 0.0 ? src : 0.0;
+  DoubleTap tap;
+  const auto i0 = static_cast<std::int64_t>(inside);
+  tap.i0 = i0 < n_in - 1 ? i0 : n_in - 1;
+  tap.i1 = tap.i0 + 1 < n_in ? tap.i0 + 1 : n_in - 1;
+  tap.t = inside - static_cast<double>(i0);
+  return tap;
+}
+
+template <class Sample>
+CUHUE_HD float resized_float(const Sample* picture, std::int64_t w, const DoubleTap& y, const DoubleTap& x,
+                             int channel) {
+  const auto at = [&](std::int64_t row, std::int64_t column) {
+    return static_cast<double>(picture[(row * w + column) * 3 + channel]);
+  };
+  const double top = (1.0 - x.t) * at(y.i0, x.i0) + x.t * at(y.i0, x.i1);
+  const double bottom = (1.0 - x.t) * at(y.i1, x.i0) + x.t * at(y.i1, x.i1);
+  return static_cast<float>((1.0 - y.t) * top + y.t * bottom);
+}
+
+// ---- bytes: one pass of Pillow's triangle. `step` bytes from sample to sample.
+CUHUE_HD std::uint8_t triangle_byte(const std::uint8_t* samples, std::int64_t step,
+                                    const TriangleWindow& window, double weight_sum) {
+  std::int32_t sum = kBicubicRounding;
+  for (std::int64_t j = 0; j < window.count; ++j) {
+    const double weight = triangle_raw_weight(window, j) / weight_sum;
+    sum += bicubic_fixed_weight(weight) * samples[(window.lo + j) * step];
+  }
+  return static_cast<std::uint8_t>(bicubic_byte(sum));
+}
+
+}  // namespace cuhue

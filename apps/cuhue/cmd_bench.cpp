@@ -15,6 +15,7 @@
 #include "apps/cuhue/file_use.h"
 #include "apps/cuhue/files.h"
 #include "apps/cuhue/model_files.h"
+#include "apps/cuhue/run_detector.h"
 #include "apps/cuhue/signals.h"
 
 namespace cuhue::app {
@@ -25,7 +26,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kWarmUpRuns = 3;
 constexpr double kWarmUpSeconds = 0.5;
-constexpr std::size_t kLeastRuns = 10;
+constexpr std::size_t kLeastRuns = 10, kFewestRuns = 3;
 
 // Values between 0 and 1: no denormals, no zeros that a kernel could profit from.
 void fill_inputs(cuhue_network* network, const cuhue_network_info& info) {
@@ -49,13 +50,15 @@ double run_once(cuhue_network* network) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-std::vector<double> measure(cuhue_network* network, double seconds) {
+// once(): the seconds of a run. Of runs that take long as few as say something.
+template <class Once>
+std::vector<double> measure(double seconds, Once&& once) {
   double spent = 0;
-  for (int i = 0; i < kWarmUpRuns || spent < std::min(kWarmUpSeconds, seconds); ++i)
-    spent += run_once(network);
+  for (int i = 0; (i < kWarmUpRuns && spent < seconds) || spent < std::min(kWarmUpSeconds, seconds); ++i)
+    spent += once();
   std::vector<double> times;
-  for (spent = 0; spent < seconds || times.size() < kLeastRuns;) {
-    times.push_back(run_once(network));
+  for (spent = 0; spent < seconds || times.size() < (spent < 10 * seconds ? kLeastRuns : kFewestRuns);) {
+    times.push_back(once());
     spent += times.back();
   }
   std::sort(times.begin(), times.end());
@@ -120,6 +123,12 @@ std::string as_text(const Json& r) {
                      r["precision"].get<std::string>() + ", " + r["threads"].dump() + " threads\n" +
                      line.data() + "arena " + format_bytes(r["arena_bytes"].get<double>()) +
                      ", peak memory of the process " + format_bytes(r["peak_bytes"].get<double>()) + "\n";
+  if (r.contains("detector_seconds")) {
+    for (const auto& [stage, seconds] : r["detector_seconds"].items()) {
+      std::snprintf(line.data(), line.size(), "%10.3f ms %s\n", seconds.get<double>() * 1e3, stage.c_str());
+      text += line.data();
+    }
+  }
   if (!r.contains("layers")) return text;
   for (const Json& l : r["layers"]) {
     const double ms = l["ms"].get<double>();
@@ -146,6 +155,54 @@ Weights bench_weights(const BenchOptions& options) {
   return network_weights(options.network, options.weights, options.formula);
 }
 
+void add_times(const std::vector<double>& times, const cuhue_memory& memory, Json& result) {
+  for (const auto& [name, q] :
+       {std::pair{"median_ms", 0.5}, {"p10_ms", 0.1}, {"p90_ms", 0.9}, {"p99_ms", 0.99}})
+    result[name] = quantile(times, q) * 1e3;
+  result["runs"] = times.size();
+  result["arena_bytes"] = memory.arena_bytes;
+  result["peak_bytes"] = peak_bytes();
+}
+
+void bench_network(const BenchOptions& options, const Size& size, cuhue_engine* engine,
+                   cuhue_weights* weights, Json& result) {
+  auto info = sized<cuhue_network_info>();
+  call(cuhue_network_find, options.network.c_str(), &info);
+  const auto network = make<NetworkHandle>(cuhue_network_create, engine, weights);
+  for (const auto& [key, value] : options.settings)
+    call(cuhue_network_set, network.get(), key.c_str(), value);
+  const std::vector<const char*> outputs = result_outputs(info);
+  call(cuhue_network_prepare, network.get(), options.batch, size.height, size.width, outputs.data(),
+       outputs.size());
+  fill_inputs(network.get(), info);
+  const std::vector<double> times = measure(options.seconds, [&] { return run_once(network.get()); });
+  auto memory = sized<cuhue_memory>();
+  call(cuhue_network_memory, network.get(), &memory);
+  add_times(times, memory, result);
+  if (options.layers) {
+    result["layers"] = layers_json(network.get());
+    result["stages"] = stages_json(result["layers"]);
+  }
+}
+
+void bench_detector(const BenchOptions& options, const Size& size, cuhue_engine* engine,
+                    cuhue_weights* weights, Json& result) {
+  if (options.batch != 1)
+    throw Failure(CUHUE_USAGE, options.network + " looks at one picture at a time; leave out --batch");
+  if (options.layers)
+    throw Failure(CUHUE_USAGE,
+                  options.network + " runs by parts and has no list of layers; leave out --layers");
+  const DetectorHandle detector = make_detector(engine, weights, options.settings);
+  const std::vector<std::uint8_t> picture = bench_picture(size);
+  auto timings = sized<cuhue_detect_timings>();
+  const std::vector<double> times =
+      measure(options.seconds, [&] { return detect_once(detector.get(), picture, size, &timings); });
+  auto memory = sized<cuhue_memory>();
+  call(cuhue_detector_memory, detector.get(), &memory);
+  add_times(times, memory, result);
+  result["detector_seconds"] = timings_json(timings);  // of the latest
+}
+
 }  // namespace
 
 int run_command(const BenchOptions& options) {
@@ -155,33 +212,16 @@ int run_command(const BenchOptions& options) {
   const Size size = options.size.height > 0 ? options.size : Size{info.default_size, info.default_size};
   const Weights weights = bench_weights(options);
   const Engine engine = make_engine(options);
-  const auto network = make<NetworkHandle>(cuhue_network_create, engine.get(), weights.get());
-  for (const auto& [key, value] : options.settings)
-    call(cuhue_network_set, network.get(), key.c_str(), value);
-  const std::vector<const char*> outputs = result_outputs(info);
-  call(cuhue_network_prepare, network.get(), options.batch, size.height, size.width, outputs.data(),
-       outputs.size());
-  fill_inputs(network.get(), info);
-  const std::vector<double> times = measure(network.get(), options.seconds);
-  auto memory = sized<cuhue_memory>();
-  call(cuhue_network_memory, network.get(), &memory);
   Json result = {{"network", options.network},
                  {"device", cuhue_engine_device(engine.get())},
                  {"precision", precision_name(options.precision)},
                  {"threads", cuhue_engine_threads(engine.get())},
                  {"batch", options.batch},
-                 {"size", std::to_string(size.height) + "x" + std::to_string(size.width)},
-                 {"median_ms", quantile(times, 0.5) * 1e3},
-                 {"p10_ms", quantile(times, 0.1) * 1e3},
-                 {"p90_ms", quantile(times, 0.9) * 1e3},
-                 {"p99_ms", quantile(times, 0.99) * 1e3},
-                 {"runs", times.size()},
-                 {"arena_bytes", memory.arena_bytes},
-                 {"peak_bytes", peak_bytes()}};
-  if (options.layers) {
-    result["layers"] = layers_json(network.get());
-    result["stages"] = stages_json(result["layers"]);
-  }
+                 {"size", std::to_string(size.height) + "x" + std::to_string(size.width)}};
+  if (info.detects != 0)
+    bench_detector(options, size, engine.get(), weights.get(), result);
+  else
+    bench_network(options, size, engine.get(), weights.get(), result);
   if (options.json != "-") write_stdout(as_text(result));
   write_json(options.json, result);
   return CUHUE_OK;

@@ -9,6 +9,7 @@
 #include "apps/cuhue/console.h"
 #include "apps/cuhue/file_use.h"
 #include "apps/cuhue/files.h"
+#include "apps/cuhue/run_detector.h"
 
 namespace cuhue::app {
 namespace {
@@ -44,15 +45,23 @@ std::int64_t element_count(const Json& tensor) {
   return count;
 }
 
-Json memory_json(const InfoOptions& options, cuhue_weights* weights, const cuhue_network_info& network) {
-  const Size size = options.size.height > 0 ? options.size : Size{network.default_size, network.default_size};
-  const Engine engine = make_engine(options);
-  const auto handle = make<NetworkHandle>(cuhue_network_create, engine.get(), weights);
+cuhue_memory network_memory(const InfoOptions& options, const Size& size, cuhue_engine* engine,
+                            cuhue_weights* weights, const cuhue_network_info& network) {
+  const auto handle = make<NetworkHandle>(cuhue_network_create, engine, weights);
   const std::vector<const char*> outputs = result_outputs(network);
   call(cuhue_network_prepare, handle.get(), options.batch, size.height, size.width, outputs.data(),
        outputs.size());
   auto memory = sized<cuhue_memory>();
   call(cuhue_network_memory, handle.get(), &memory);
+  return memory;
+}
+
+Json memory_json(const InfoOptions& options, cuhue_weights* weights, const cuhue_network_info& network) {
+  const Size size = options.size.height > 0 ? options.size : Size{network.default_size, network.default_size};
+  const Engine engine = make_engine(options);
+  const cuhue_memory memory = network.detects != 0
+                                  ? detector_memory(engine.get(), weights, size)
+                                  : network_memory(options, size, engine.get(), weights, network);
   return {{"device", cuhue_engine_device(engine.get())},
           {"size", std::to_string(size.height) + "x" + std::to_string(size.width)},
           {"batch", options.batch},

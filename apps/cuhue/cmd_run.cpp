@@ -10,6 +10,7 @@
 #include "apps/cuhue/file_use.h"
 #include "apps/cuhue/files.h"
 #include "apps/cuhue/model_files.h"
+#include "apps/cuhue/run_detector.h"
 #include "apps/cuhue/signals.h"
 #include "apps/npy.h"
 
@@ -39,7 +40,7 @@ std::vector<cuhue_setting_info> settings_of(const cuhue_network_info& network) {
 }
 
 const char* type_name(const cuhue_port_info& port) {
-  return port.dtype == CUHUE_U8 ? "uint8" : "float32";
+  return port.dtype == CUHUE_U8 ? "uint8" : port.dtype == CUHUE_I32 ? "int32" : "float32";
 }
 
 Json describe(const cuhue_port_info& port) {
@@ -74,7 +75,8 @@ std::string as_text(const Json& network) {
   for (const auto& [kind, key] : {std::pair{"input ", "inputs"}, {"output", "outputs"}}) {
     for (const Json& p : network[key]) {
       text += std::string("  ") + kind + "  " + p["name"].get<std::string>() + " " +
-              p["shape"].get<std::string>() + (p["type"] == "uint8" ? " uint8" : "") + "  " +
+              p["shape"].get<std::string>() +
+              (p["type"] == "float32" ? "" : " " + p["type"].get<std::string>()) + "  " +
               p["about"].get<std::string>() + "\n";
     }
   }
@@ -230,6 +232,7 @@ int run_command(const RunOptions& options) {
   check_files(options);
   std::vector<Input> inputs;
   for (const auto& [name, file] : options.inputs) inputs.push_back({name, file, read_array(file)});
+  if (info.detects != 0) return run_detector(options, inputs[0].file, inputs[0].array);
   const auto [n, h, w] = run_size(inputs);
   const Weights weights = network_weights(options.network, options.weights, options.formula);
   const Engine engine = make_engine(options);

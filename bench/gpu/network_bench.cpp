@@ -156,7 +156,7 @@ bool bench_networks(const std::string& filter) {
       std::filesystem::temp_directory_path() / ("cuhue-bench-plans-" + std::to_string(getpid()));
   bool complete = true;
   for (const Network& network : networks()) {
-    if (network.name.find(filter) == std::string_view::npos) continue;
+    if (network.name.find(filter) == std::string_view::npos || !network.parts.empty()) continue;
     for (const Mode& mode : kModes) {
       try {
         bench_mode(network, mode, cache.string());

@@ -27,11 +27,11 @@ CUHUE_HD float at_most(float v, float most) {
   return v > most ? most : v;  // a NaN stays
 }
 
-CUHUE_HD bool finite(float v) {
+CUHUE_HD bool is_finite(float v) {
   return v - v == 0.0f;
 }
-CUHUE_HD bool finite(const Box& b) {
-  return finite(b.x0) && finite(b.y0) && finite(b.x1) && finite(b.y1);
+CUHUE_HD bool is_finite(const Box& b) {
+  return is_finite(b.x0) && is_finite(b.y0) && is_finite(b.x1) && is_finite(b.y1);
 }
 
 // The box that deltas make of another (Girshick et al. 2014, appendix C).

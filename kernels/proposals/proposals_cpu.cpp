@@ -116,24 +116,6 @@ std::size_t detection_scratch_bytes(int rows, int classes) {
 
 namespace {
 
-void softmax_row(const DetectionParams& p, int row) {
-  const float* x = p.class_logits + static_cast<std::ptrdiff_t>(row) * (p.classes + 1);
-  float* to = detection_scratch(p).probabilities + static_cast<std::ptrdiff_t>(row) * p.classes;
-  const float greatest = *std::max_element(x, x + p.classes + 1);
-  float sum = 0;
-  bool good = true;
-  for (int c = 0; c <= p.classes; ++c) {
-    const float e = exp_bounded(x[c] - greatest);
-    sum += e;
-    if (c < p.classes) to[c] = e;
-  }
-  for (int c = 0; c < p.classes; ++c) {
-    to[c] /= sum;
-    good = good && finite(to[c]) && finite(class_box(p, row, c));
-  }
-  if (!good) std::fill(to, to + p.classes, kAbsent);
-}
-
 void select_class(const DetectionParams& p, int rows, int label) {
   const DetectionScratch scratch = detection_scratch(p);
   const auto place = [&](int row) { return static_cast<std::ptrdiff_t>(row) * p.classes + label; };

@@ -37,7 +37,7 @@ CUHUE_HD Candidate proposal_of(const AnchorLevel& l, int index, float image_w, f
   const Box box = decode_box(anchor_box(l, index), {d[0], d[step], d[2 * step], d[3 * step]}, {1.0f, 1.0f});
   Candidate c;
   c.box = clip_box(box, image_w, image_h);
-  if (finite(box) && finite(logit) && has_area(c.box)) c.score = logit;
+  if (is_finite(box) && is_finite(logit) && has_area(c.box)) c.score = logit;
   return c;
 }
 
@@ -51,7 +51,36 @@ CUHUE_HD Box class_box(const DetectionParams& p, int row, int label) {
   return decode_box({from[0], from[1], from[2], from[3]}, {d[0], d[1], d[2], d[3]}, kClassDeltas);
 }
 
-// ---- scratch: [groups, most] scores of what is left of each group, then (proposals only) their boxes.
+struct DetectionScratch {
+  float* probabilities;  // [rows, classes], absent in rows that are left out
+  float* kept;           // [rows, classes], absent but for candidates that no better one overlaps
+};
+CUHUE_HD DetectionScratch detection_scratch(const DetectionParams& p) {
+  auto* first = reinterpret_cast<float*>(p.scratch);
+  return {first, first + static_cast<std::ptrdiff_t>(p.rows) * p.classes};
+}
+
+// The probabilities of one row, all absent when anything of it is not finite.
+CUHUE_HD void softmax_row(const DetectionParams& p, int row) {
+  const float* x = p.class_logits + static_cast<std::ptrdiff_t>(row) * (p.classes + 1);
+  float* to = detection_scratch(p).probabilities + static_cast<std::ptrdiff_t>(row) * p.classes;
+  float greatest = x[0];
+  for (int c = 1; c <= p.classes; ++c) greatest = x[c] > greatest ? x[c] : greatest;
+  float sum = 0;
+  for (int c = 0; c <= p.classes; ++c) {
+    const float e = exp_bounded(x[c] - greatest);
+    sum += e;
+    if (c < p.classes) to[c] = e;
+  }
+  bool good = true;
+  for (int c = 0; c < p.classes; ++c) {
+    to[c] /= sum;
+    good = good && is_finite(to[c]) && is_finite(class_box(p, row, c));
+  }
+  for (int c = 0; c < p.classes && !good; ++c) to[c] = kAbsent;
+}
+
+// ---- scratch of proposals: [groups, most] scores of what is left of each level, then their boxes.
 
 struct ProposalScratch {
   float* scores;  // [levels, most]
@@ -60,15 +89,6 @@ struct ProposalScratch {
 CUHUE_HD ProposalScratch proposal_scratch(const ProposalParams& p) {
   auto* scores = reinterpret_cast<float*>(p.scratch);
   return {scores, scores + static_cast<std::ptrdiff_t>(p.level_count) * p.most};
-}
-
-struct DetectionScratch {
-  float* probabilities;  // [rows, classes], absent in rows that are left out
-  float* kept;           // [rows, classes], absent but for candidates that no better one overlaps
-};
-CUHUE_HD DetectionScratch detection_scratch(const DetectionParams& p) {
-  auto* first = reinterpret_cast<float*>(p.scratch);
-  return {first, first + static_cast<std::ptrdiff_t>(p.rows) * p.classes};
 }
 
 }  // namespace cuhue

@@ -11,6 +11,8 @@
 
 #include "cuhue/cuhue.h"
 #include "runtime/colorizers/colorizer.h"
+#include "runtime/colorizers/detections.h"
+#include "runtime/colorizers/detector.h"
 #include "runtime/graph/backend.h"
 #include "runtime/image/pixels.h"
 #include "runtime/networks/loaded_network.h"
@@ -76,6 +78,15 @@ struct cuhue_network {
   cuhue::Settings settings;
   std::unique_ptr<cuhue::Program> program;
   std::vector<cuhue::StepProfile> profile;
+};
+
+struct cuhue_detector {
+  std::shared_ptr<cuhue::api::WeightData> weights;
+  std::unique_ptr<cuhue::Detector> detector;
+};
+
+struct cuhue_detections {
+  cuhue::Detections found;
 };
 
 struct cuhue_image {

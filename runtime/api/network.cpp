@@ -29,6 +29,7 @@ cuhue_network_info describe(const Network& n) {
   i.parameter_count = schema(n).size();
   i.size_multiple = n.size_multiple;
   i.default_size = n.default_size;
+  i.detects = n.parts.empty() ? 0 : 1;
   return i;
 }
 
@@ -39,7 +40,7 @@ void write_port(const std::vector<TensorSpec>& ports, size_t index, cuhue_port_i
   p.shape = ports[index].shape.data();
   p.about = ports[index].about.data();
   p.by_product = ports[index].by_product ? 1 : 0;
-  p.dtype = ports[index].type == DType::u8 ? CUHUE_U8 : CUHUE_F32;
+  p.dtype = static_cast<cuhue_dtype>(ports[index].type);
   write_struct(info, p);
 }
 
@@ -111,6 +112,9 @@ cuhue_status cuhue_network_create(cuhue_engine* engine, cuhue_weights* weights, 
   return guard(error, [&] {
     require(engine != nullptr && weights != nullptr && network != nullptr,
             "engine, weights or network is NULL");
+    if (!weights->data->network->parts.empty())
+      throw Error(Status::usage, std::string(weights->data->network->name) +
+                                     " finds objects, by parts; run it with cuhue_detector_create");
     auto made = std::make_unique<cuhue_network>();
     made->weights = weights->data;
     made->loaded = engine->load(*weights);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -75,6 +76,29 @@ void check(const DetectorImage& image) {
   if (image.type == DetectorImage::Type::f64) check_finite<double>(image);
 }
 
+// Of one image, dense.
+bool all_finite(const TensorRef& t) {
+  std::atomic<bool> finite = true;
+  constexpr std::int64_t kGrain = 1 << 16;
+  parallel_for(t.image(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    float sum = 0;  // of zeros, unless something is not finite
+    for (std::int64_t i = begin; i < end; ++i) sum += t.data[i] - t.data[i];
+    if (sum != 0.0f) finite = false;
+  });
+  return finite;
+}
+
+// Activations make numbers of what is none: a broken network must not look like a photo without objects.
+void check_features(Program& program) {
+  std::vector<const char*> names(kPyramid.begin(), kPyramid.end());
+  names.insert(names.end(), kLogits.begin(), kLogits.end());
+  for (const char* name : names) {
+    if (!all_finite(program.output(name)))
+      throw Error(Status::weights, std::string("the detector's values ") + name +
+                                       " are not finite numbers; convert its checkpoint again");
+  }
+}
+
 class PartedDetector final : public Detector {
  public:
   explicit PartedDetector(LoadedNetwork network) : network_(std::move(network)) {}
@@ -143,6 +167,7 @@ std::int64_t PartedDetector::arena_bytes() const {
 }
 
 void PartedDetector::prepare(std::int64_t h, std::int64_t w) {
+  if (h < 1 || w < 1) throw Error(Status::usage, "a picture has a width and height of at least 1");
   const ThreadScope threads(network_.options.threads);
   features_of(size_of(h, w));
 }
@@ -192,6 +217,7 @@ void PartedDetector::fill_input(const DetectorImage& image, const DetectorSize& 
 }
 
 void PartedDetector::find_proposals(const DetectorSize& size, Program& program) {
+  check_features(program);
   ProposalParams p;
   for (std::size_t i = 0; i < index(kMostLevels); ++i) {
     AnchorLevel& level = p.levels[i];
@@ -203,10 +229,6 @@ void PartedDetector::find_proposals(const DetectorSize& size, Program& program) 
     level.logit_channel = level.delta_channel = logits.dims.h * logits.dims.w;
     level.stride = static_cast<float>(4 << i);
     fill_anchor_cells(32 << i, level.cells);
-    if (!std::all_of(logits.data, logits.data + logits.dims.count(),
-                     [](float v) { return std::isfinite(v); }))
-      throw Error(Status::weights,
-                  "the detector's scores are not finite numbers; convert its checkpoint again");
   }
   p.nms_threshold = kProposalNms;
   p.image_w = static_cast<float>(size.w);

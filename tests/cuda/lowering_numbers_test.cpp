@@ -275,7 +275,7 @@ TEST_CASE("networks give the numbers of their definition, from their formula wei
   int tried = 0;
   for (const Network& network : networks()) {
     const auto source = std::make_shared<FormulaSource>(network);
-    const std::string_view picture[] = {network.outputs.back().name};
+    const std::string_view picture[] = {graph_outputs(network).back().name};
     const std::int64_t size = network.size_multiple * 2;
     const Graph plain = build_graph(network, 1, size, size, {}, picture);
     std::int64_t work = 0;

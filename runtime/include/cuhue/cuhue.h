@@ -179,6 +179,7 @@ typedef struct cuhue_network_info {
       parameter_count;   /* parameter_count: tensors of a checkpoint */
   int64_t size_multiple; /* H and W must be multiples of this */
   int64_t default_size;  /* H and W it is usually run at */
+  int detects; /* nonzero: it finds objects: cuhue_detector_create takes it, cuhue_network_create does not */
 } cuhue_network_info;
 
 typedef struct cuhue_port_info {
@@ -188,7 +189,7 @@ typedef struct cuhue_port_info {
   const char* about;
   int by_product; /* nonzero: an output on the way to the result; asking for it costs time */
   /* Of files that hold it: CUHUE_F32, or CUHUE_U8 for whole numbers 0..255. cuhue_tensor has floats all the
-   * same. */
+   * same. Of a network that detects CUHUE_I32 too. */
   cuhue_dtype dtype;
 } cuhue_port_info;
 
@@ -469,6 +470,86 @@ CUHUE_API cuhue_status cuhue_colorizer_suggest(cuhue_colorizer* colorizer, size_
 
 CUHUE_API cuhue_status cuhue_colorizer_memory(const cuhue_colorizer* colorizer, cuhue_memory* memory,
                                               cuhue_error* error);
+
+/* ---- finding objects
+ * -------------------------------------------------------------------------------------------- */
+
+/* A network that finds objects (cuhue_network_info.detects), with weights on a device. One thread at a time. */
+typedef struct cuhue_detector cuhue_detector;
+
+/* [height, width, 3] dense, channels in the order the network is fed, 0..255. */
+typedef struct cuhue_picture_array {
+  size_t struct_size;
+  const void* data;
+  cuhue_dtype dtype; /* CUHUE_U8: resized as Pillow does; CUHUE_F32, CUHUE_F64: without antialiasing */
+  int64_t height, width;
+} cuhue_picture_array;
+
+typedef struct cuhue_detect_options {
+  size_t struct_size;
+  cuhue_progress_fn progress;
+  void* progress_user;
+} cuhue_detect_options;
+
+typedef struct cuhue_detect_timings { /* seconds of one call */
+  size_t struct_size;
+  double compile;   /* preparing the network for this size, the first time only */
+  double prepare;   /* the picture to network input */
+  double features;  /* backbone, pyramid, scores of all anchors */
+  double proposals; /* which of them are looked at */
+  double boxes;     /* their classes and boxes, and which of those are kept */
+  double masks;     /* of what was found, in the picture's size */
+  double total;
+} cuhue_detect_timings;
+
+/* What was found in one picture, by descending score. Owns its memory. */
+typedef struct cuhue_detections cuhue_detections;
+
+typedef struct cuhue_detection {
+  size_t struct_size;
+  float x0, y0, x1, y1; /* in pixels of the picture, inside of it */
+  float score;          /* 0..1 */
+  int class_index;      /* as cuhue_detection_class */
+  const char* class_name;
+  /* The mask is 0 outside of this rectangle of the picture; inside: bytes 0 or 1, rows tightly packed, the
+   * detections' own. */
+  int64_t mask_x, mask_y, mask_width, mask_height;
+  const uint8_t* mask;
+} cuhue_detection;
+
+CUHUE_API cuhue_status cuhue_detector_create(cuhue_engine* engine, cuhue_weights* weights,
+                                             cuhue_detector** detector, cuhue_error* error);
+CUHUE_API void cuhue_detector_free(cuhue_detector* detector);
+/* A setting of the network (as cuhue_network_setting_at lists them), for the calls to come. */
+CUHUE_API cuhue_status cuhue_detector_set(cuhue_detector* detector, const char* setting, double value,
+                                          cuhue_error* error);
+/* Plans memory and prepares every layer for pictures of this size, as the first call of one does. */
+CUHUE_API cuhue_status cuhue_detector_prepare(cuhue_detector* detector, int64_t height, int64_t width,
+                                              cuhue_error* error);
+CUHUE_API cuhue_status cuhue_detector_memory(const cuhue_detector* detector, cuhue_memory* memory,
+                                             cuhue_error* error);
+/* In a photo in host memory, of any format but video: shown to the network as PatchColorization does, as the
+ * grey of its lightness; alpha is not looked at. options and timings may be NULL. */
+CUHUE_API cuhue_status cuhue_detect(cuhue_detector* detector, const cuhue_pixels* photo,
+                                    const cuhue_detect_options* options, cuhue_detections** detections,
+                                    cuhue_detect_timings* timings, cuhue_error* error);
+/* In a picture as it is. */
+CUHUE_API cuhue_status cuhue_detect_array(cuhue_detector* detector, const cuhue_picture_array* picture,
+                                          const cuhue_detect_options* options, cuhue_detections** detections,
+                                          cuhue_detect_timings* timings, cuhue_error* error);
+CUHUE_API void cuhue_detections_free(cuhue_detections* detections);
+CUHUE_API size_t cuhue_detections_count(const cuhue_detections* detections);
+CUHUE_API cuhue_status cuhue_detections_at(const cuhue_detections* detections, size_t index,
+                                           cuhue_detection* detection, cuhue_error* error);
+/* The whole mask of one, [height, width] of the picture, bytes 0 or 1, into the caller's `size` bytes. */
+CUHUE_API cuhue_status cuhue_detections_mask(const cuhue_detections* detections, size_t index, uint8_t* mask,
+                                             size_t size, cuhue_error* error);
+
+/* The classes of COCO, by cuhue_detection.class_index. */
+CUHUE_API size_t cuhue_detection_class_count(void);
+/* coco_id: the category's id in COCO's files; may be NULL. */
+CUHUE_API cuhue_status cuhue_detection_class(size_t index, const char** name, int* coco_id,
+                                             cuhue_error* error);
 
 /* ---- comparing pictures
  * ------------------------------------------------------------------------------------ */

@@ -58,6 +58,17 @@ constexpr CatalogEntry kEntries[] = {
      .notes =
          "Ho, Zhang, Raake, Zhou (minhmanho/semantic-driven_colorization): for non-commercial use and "
          "research only; about 148 MB, no hash is known: get it with a browser, then `cuhue convert` it"},
+    {.name = "mask-rcnn",
+     .network = "mask-rcnn",
+     .about = "Detectron2's mask_rcnn_R_101_FPN_3x: objects of COCO's 80 classes with masks",
+     .url = "https://dl.fbaipublicfiles.com/detectron2/COCO-InstanceSegmentation/mask_rcnn_R_101_FPN_3x/"
+            "138205316/model_final_a3ec72.pkl",
+     .file_name = "model_final_a3ec72.pkl",
+     .bytes = 0,
+     .sha256 = "",
+     .licence = "CC-BY-SA-3.0",
+     .notes = "Facebook AI Research, Detectron2's model zoo; about 254 MB, its SHA-256 is not known: get it "
+              "with a browser, then `cuhue convert` it"},
     {.name = "masks-gan",
      .network = "masks-gan",
      .about = "colorization-masks-gans: a U-Net that colours what a mask shows",

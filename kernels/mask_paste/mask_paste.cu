@@ -1,6 +1,7 @@
 #include "kernels/core/launch.cuh"
 #include "kernels/mask_paste/mask_paste.h"
 #include "kernels/mask_paste/mask_paste_math.h"
+#include "kernels/proposals/boxes.h"
 
 namespace cuhue {
 namespace {
@@ -27,6 +28,18 @@ __global__ void paste_kernel(MaskPasteDeviceParams p, int words, int row_words) 
   if (lane == 0) p.out[static_cast<std::int64_t>(mask) * words + word] = bits;
 }
 
+__global__ void scale_kernel(BoxScaleParams p) {
+  const auto i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (i >= p.count) return;
+  const float* b = p.boxes + 4 * i;
+  const Box box =
+      clip_box({b[0] * p.x_scale, b[1] * p.y_scale, b[2] * p.x_scale, b[3] * p.y_scale}, p.w, p.h);
+  p.out[4 * i] = box.x0;
+  p.out[4 * i + 1] = box.y0;
+  p.out[4 * i + 2] = box.x1;
+  p.out[4 * i + 3] = box.y1;
+}
+
 __global__ void pick_kernel(MaskPickParams p, int pixels) {
   const auto i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (i >= pixels) return;
@@ -44,6 +57,10 @@ void mask_paste_cuda(const MaskPasteDeviceParams& p, Stream stream) {
   if (words == 0 || p.most == 0) return;
   const dim3 grid(blocks_for(words, kThreads / kWordBits), static_cast<unsigned>(p.most));
   launch(paste_kernel, {grid, kThreads}, stream, p, words, static_cast<int>(row_words));
+}
+
+void scale_boxes_cuda(const BoxScaleParams& p, Stream stream) {
+  if (p.count > 0) launch(scale_kernel, {blocks_for(p.count, kThreads), kThreads}, stream, p);
 }
 
 void mask_pick_cuda(const MaskPickParams& p, Stream stream) {

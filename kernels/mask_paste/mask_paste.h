@@ -26,6 +26,15 @@ struct MaskPasteParams {
 PasteRectangle paste_rectangle(const float* box, std::int64_t photo_h, std::int64_t photo_w);
 void mask_paste_cpu(const MaskPasteParams& p);
 
+// Boxes to pixels of the photo, clipped to it.
+struct BoxScaleParams {
+  const float* boxes = nullptr;  // [count, 4]
+  int count = 0;
+  float x_scale = 1, y_scale = 1, w = 0, h = 0;
+  float* out = nullptr;  // [count, 4]; not boxes
+};
+void scale_boxes_cuda(const BoxScaleParams& p, Stream stream);
+
 // All masks at once, as bits: word k of row y of mask i, bit b: pixel 32 k + b.
 struct MaskPasteDeviceParams {
   const float* masks = nullptr;         // [most, 28, 28]

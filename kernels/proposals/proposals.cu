@@ -22,6 +22,10 @@ __global__ void __launch_bounds__(kSelectionThreads) level_kernel(ProposalParams
   const AnchorLevel& l = p.levels[level];
   const int count =
       select_greatest(s, l.h * l.w * kAnchorRatios, p.most, [&](int i) { return anchor_logit(l, i); });
+  if (p.not_finite != nullptr && thread == 0) {  // it would come first
+    const bool all = count == 0 || is_finite(anchor_logit(l, static_cast<int>(index_of_key(s.keys[0]))));
+    p.not_finite[level] = all ? 0 : 1;
+  }
   Candidate c;
   if (thread < count)
     c = proposal_of(l, static_cast<int>(index_of_key(s.keys[thread])), p.image_w, p.image_h);

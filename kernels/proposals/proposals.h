@@ -36,6 +36,8 @@ struct ProposalParams {
   float image_w = 0, image_h = 0;  // without padding: boxes are clipped to it
   float* boxes = nullptr;          // [most, 4], by descending score; rows from *count on are 0
   std::int32_t* count = nullptr;
+  // [levels] 1 where a logit is NaN or infinity: no network's; may be nullptr
+  std::int32_t* not_finite = nullptr;
   std::byte* scratch = nullptr;  // proposal_scratch_bytes(), aligned to 64
 };
 std::size_t proposal_scratch_bytes(int level_count, int most);

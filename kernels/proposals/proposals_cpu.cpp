@@ -60,6 +60,9 @@ void select_level(const ProposalParams& p, int level) {
   KeyBuffer keys;
   const int count =
       greatest_keys(l.h * l.w * kAnchorRatios, p.most, keys, [&](int i) { return anchor_logit(l, i); });
+  if (p.not_finite != nullptr)  // it would come first
+    p.not_finite[level] =
+        count > 0 && !is_finite(anchor_logit(l, static_cast<int>(index_of_key(keys[0])))) ? 1 : 0;
   Box box[kMostProposals];
   bool gone[kMostProposals];
   for (int i = 0; i < count; ++i) {

@@ -13,6 +13,7 @@
 #include "kernels/mask_paste/mask_paste.h"
 #include "kernels/proposals/proposals.h"
 #include "kernels/roi_align/roi_align.h"
+#include "runtime/graph/detector_program.h"
 #include "runtime/image/photo_ref.h"
 #include "runtime/stopwatch.h"
 #include "weights/status.h"
@@ -22,8 +23,6 @@ namespace {
 
 constexpr std::int64_t kMultiple = 32;
 constexpr float kMean[3] = {103.530f, 116.280f, 123.675f};
-constexpr int kBoxCrop = 7, kMaskCrop = 14;
-constexpr std::int64_t kChannels = 256, kClasses = 80;
 constexpr double kProposalNms = 0.7;
 // Heads run as many rows at a time: what there are fewer of is not computed.
 constexpr int kBoxRows = 250, kMaskRows = 4;
@@ -88,14 +87,17 @@ bool all_finite(const TensorRef& t) {
   return finite;
 }
 
+[[noreturn]] void refuse_values(const std::string& name) {
+  throw Error(Status::weights,
+              "the detector's " + name + " are not finite numbers; convert its checkpoint again");
+}
+
 // Activations make numbers of what is none: a broken network must not look like a photo without objects.
 void check_features(Program& program) {
   std::vector<const char*> names(kPyramid.begin(), kPyramid.end());
   names.insert(names.end(), kLogits.begin(), kLogits.end());
   for (const char* name : names) {
-    if (!all_finite(program.output(name)))
-      throw Error(Status::weights, std::string("the detector's values ") + name +
-                                       " are not finite numbers; convert its checkpoint again");
+    if (!all_finite(program.output(name))) refuse_values(name);
   }
 }
 
@@ -114,11 +116,20 @@ class PartedDetector final : public Detector {
  private:
   struct Features {
     std::int64_t h = 0, w = 0;
+    std::unique_ptr<DetectorProgram> whole;  // where the backend runs all of it at once; else:
     std::unique_ptr<Program> program;
+
+    std::int64_t arena_bytes() const { return whole ? whole->arena_bytes() : program->arena_bytes(); }
   };
   DetectorSize size_of(std::int64_t h, std::int64_t w) const;
   double setting_of(std::string_view name) const { return setting(*network_.network, settings_, name); }
-  Program& features_of(const DetectorSize& size);
+  Features& features_of(const DetectorSize& size);
+  Features compile(const DetectorSize& size);
+  void compile_heads();
+  void run_parts(const DetectorImage& image, const DetectorSize& size, Program& program, const Poll& poll,
+                 DetectTimings& t);
+  void run_whole(const DetectorImage& image, const DetectorSize& size, DetectorProgram& program,
+                 Detections& out);
   void fill_input(const DetectorImage& image, const DetectorSize& size, Program& program);
   void find_proposals(const DetectorSize& size, Program& program);
   void find_boxes(const DetectorSize& size, Program& program, const Poll& poll);
@@ -134,6 +145,7 @@ class PartedDetector final : public Detector {
   Settings settings_;
   std::vector<Features> features_;  // most recently used first
   std::unique_ptr<Program> box_head_, mask_head_;
+  std::int64_t channels_ = 0, classes_ = 0;
   std::vector<std::byte> scratch_;
   std::vector<double> lightness_;
   // What passes from stage to stage.
@@ -158,7 +170,7 @@ DetectorSize PartedDetector::size_of(std::int64_t h, std::int64_t w) const {
 
 std::int64_t PartedDetector::arena_bytes() const {
   std::int64_t bytes = 0;
-  for (const Features& f : features_) bytes += f.program->arena_bytes();
+  for (const Features& f : features_) bytes += f.arena_bytes();
   for (const auto* head : {&box_head_, &mask_head_}) bytes += *head ? (*head)->arena_bytes() : 0;
   const std::size_t floats =
       proposals_.capacity() + class_logits_.capacity() + box_deltas_.capacity() + masks_.capacity();
@@ -179,25 +191,43 @@ std::byte* PartedDetector::scratch(std::size_t bytes) {
   return scratch_.data() + (kAlignment - past) % kAlignment;
 }
 
-Program& PartedDetector::features_of(const DetectorSize& size) {
+PartedDetector::Features& PartedDetector::features_of(const DetectorSize& size) {
   const auto found = std::ranges::find_if(
       features_, [&](const Features& f) { return f.h == size.padded_h && f.w == size.padded_w; });
   if (found != features_.end()) {
     std::rotate(features_.begin(), found, found + 1);
   } else {
     if (features_.size() == kPrograms) features_.pop_back();  // before another takes memory
-    features_.insert(features_.begin(), {size.padded_h, size.padded_w,
-                                         network_.compile_part("features", 1, size.padded_h, size.padded_w)});
+    features_.insert(features_.begin(), compile(size));
   }
-  if (!box_head_) {
-    box_head_ = network_.compile_part("box_head", kBoxRows, kMultiple, kMultiple);
-    mask_head_ = network_.compile_part("mask_head", kMaskRows, kMultiple, kMultiple);
-    proposals_.resize(index(4 * kMostProposals));
-    class_logits_.resize(index(kMostProposals * (kClasses + 1)));
-    box_deltas_.resize(index(kMostProposals * 4 * kClasses));
-    masks_.resize(index(kMostDetections * kMaskSize * kMaskSize));
-  }
-  return *features_.front().program;
+  return features_.front();
+}
+
+PartedDetector::Features PartedDetector::compile(const DetectorSize& size) {
+  const auto part = [&](const char* name, std::int64_t rows, std::int64_t h, std::int64_t w) {
+    return build_part(*network_.network, name, rows, h, w, network_.properties);
+  };
+  DetectorGraphs graphs{part("features", 1, size.padded_h, size.padded_w),
+                        part("box_head", kMostProposals, kMultiple, kMultiple),
+                        part("mask_head", kMostDetections, kMultiple, kMultiple)};
+  Features made{size.padded_h, size.padded_w,
+                network_.backend->compile_detector(std::move(graphs), network_.weights, network_.options),
+                nullptr};
+  if (made.whole) return made;
+  made.program = network_.compile_part("features", 1, size.padded_h, size.padded_w);
+  if (!box_head_) compile_heads();
+  return made;
+}
+
+void PartedDetector::compile_heads() {
+  box_head_ = network_.compile_part("box_head", kBoxRows, kMultiple, kMultiple);
+  mask_head_ = network_.compile_part("mask_head", kMaskRows, kMultiple, kMultiple);
+  channels_ = mask_head_->input("mask_crops").dims.c;
+  classes_ = box_head_->output("class_logits").dims.c - 1;
+  proposals_.resize(index(4 * kMostProposals));
+  class_logits_.resize(index(kMostProposals * (classes_ + 1)));
+  box_deltas_.resize(index(kMostProposals * 4 * classes_));
+  masks_.resize(index(kMostDetections * kMaskSize * kMaskSize));
 }
 
 void PartedDetector::fill_input(const DetectorImage& image, const DetectorSize& size, Program& program) {
@@ -246,7 +276,7 @@ void PartedDetector::crop(Program& features, const float* boxes, int count, int 
   p.boxes = boxes;
   p.count = count;
   p.size = side;
-  p.out = {to, kChannels * side * side, std::int64_t{side} * side, 1};
+  p.out = {to, channels_ * side * side, std::int64_t{side} * side, 1};
   roi_align_cpu(p);
 }
 
@@ -257,16 +287,17 @@ void PartedDetector::find_boxes(const DetectorSize& size, Program& program, cons
     crop(program, proposals_.data() + index(4 * first), rows, kBoxCrop, crops);
     box_head_->run(
         share(poll, kFeatures + kBoxes * first / proposal_count_, kBoxes * rows / proposal_count_));
-    std::copy_n(box_head_->output("class_logits").data, rows * (kClasses + 1),
-                class_logits_.begin() + first * (kClasses + 1));
-    std::copy_n(box_head_->output("box_deltas").data, rows * 4 * kClasses,
-                box_deltas_.begin() + first * 4 * kClasses);
+    std::copy_n(box_head_->output("class_logits").data, rows * (classes_ + 1),
+                class_logits_.begin() + first * (classes_ + 1));
+    std::copy_n(box_head_->output("box_deltas").data, rows * 4 * classes_,
+                box_deltas_.begin() + first * 4 * classes_);
   }
   DetectionParams p;
   p.class_logits = class_logits_.data();
   p.box_deltas = box_deltas_.data();
   p.proposals = proposals_.data();
   p.count = &proposal_count_;
+  p.classes = static_cast<int>(classes_);
   p.score_threshold = static_cast<float>(setting_of("score_threshold"));
   p.nms_threshold = setting_of("nms_threshold");
   p.image_w = static_cast<float>(size.w);
@@ -287,7 +318,7 @@ void PartedDetector::find_masks(Program& program, const Poll& poll) {
     crop(program, boxes_.data() + 4 * first, rows, kMaskCrop, crops);
     mask_head_->run(share(poll, before + all * first / found_, all * rows / found_));
     mask_pick_cpu({mask_head_->output("mask_logits").data, labels_.data() + first, rows,
-                   static_cast<int>(kClasses), masks_.data() + index(first * kMaskSize * kMaskSize)});
+                   static_cast<int>(classes_), masks_.data() + index(first * kMaskSize * kMaskSize)});
   }
 }
 
@@ -329,8 +360,26 @@ void PartedDetector::run(const DetectorImage& image, const Poll& poll, Detection
   DetectTimings t;
   Stopwatch watch;
   const DetectorSize size = size_of(image.h, image.w);
-  Program& program = features_of(size);
+  Features& features = features_of(size);
   t.compile = watch.lap();
+  Detections found;
+  if (features.whole) {
+    if (poll && poll(0.0)) throw Error(Status::cancelled, "cancelled before the detector ran");
+    run_whole(image, size, *features.whole, found);
+    t.features = watch.lap();
+  } else {
+    run_parts(image, size, *features.program, poll, t);
+    watch.lap();
+    finish(image, size, found);
+    t.masks += watch.lap();
+  }
+  out = std::move(found);
+  timings = t;
+}
+
+void PartedDetector::run_parts(const DetectorImage& image, const DetectorSize& size, Program& program,
+                               const Poll& poll, DetectTimings& t) {
+  Stopwatch watch;
   fill_input(image, size, program);
   t.prepare = watch.lap();
   program.run(share(poll, 0.0, kFeatures));
@@ -340,11 +389,41 @@ void PartedDetector::run(const DetectorImage& image, const Poll& poll, Detection
   find_boxes(size, program, poll);
   t.boxes = watch.lap();
   find_masks(program, poll);
-  Detections found;
-  finish(image, size, found);
   t.masks = watch.lap();
-  out = std::move(found);
-  timings = t;
+}
+
+// One launch; then what it left in bits becomes bytes.
+void PartedDetector::run_whole(const DetectorImage& image, const DetectorSize& size, DetectorProgram& program,
+                               Detections& out) {
+  DetectorRequest request;
+  request.picture = image.data;
+  request.sample = sample_of(image.type);
+  request.h = image.h;
+  request.w = image.w;
+  request.out_h = size.h;
+  request.out_w = size.w;
+  std::copy_n(kMean, 3, request.mean);
+  request.score_threshold = static_cast<float>(setting_of("score_threshold"));
+  request.proposal_nms = kProposalNms;
+  request.nms_threshold = setting_of("nms_threshold");
+  const DetectorResult result = program.run(request);
+  if (!result.finite) refuse_values("scores");
+  out.width = image.w;
+  out.height = image.h;
+  const std::int64_t words = (image.w + 31) / 32;
+  for (int i = 0; i < result.found; ++i) {
+    const float* b = result.boxes + 4 * i;
+    if (!has_area({b[0], b[1], b[2], b[3]})) continue;
+    const PasteRectangle r = paste_rectangle(b, image.h, image.w);
+    const std::uint32_t* bits = result.masks + i * image.h * words;
+    out.boxes.insert(out.boxes.end(), b, b + 4);
+    out.scores.push_back(result.scores[i]);
+    out.classes.push_back(result.labels[i]);
+    out.masks.push_back({r.x, r.y, r.w, r.h, out.mask_bytes.size()});
+    for (std::int64_t y = r.y; y < r.y + r.h; ++y)
+      for (std::int64_t x = r.x; x < r.x + r.w; ++x)
+        out.mask_bytes.push_back(bits[y * words + x / 32] >> (x % 32) & 1u);
+  }
 }
 
 void PartedDetector::run_photo(const ConstPixelView& photo, const Poll& poll, Detections& out,

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "runtime/cuda/detector_program.h"
 #include "runtime/cuda/lowering.h"
 #include "runtime/cuda/program.h"
 #include "runtime/cuda/weights.h"
@@ -21,12 +22,34 @@ class CudaBackend final : public Backend {
 
   std::unique_ptr<Program> compile(Graph graph, std::shared_ptr<DeviceWeights> weights,
                                    const CompileOptions& options) override {
+    auto mine = own(std::move(weights));
+    Lowered lowered = lowered_of(graph, *mine, options);
+    return std::make_unique<CudaProgram>(parts_of(std::move(mine)), std::move(lowered), options.threads);
+  }
+
+  std::unique_ptr<DetectorProgram> compile_detector(DetectorGraphs graphs,
+                                                    std::shared_ptr<DeviceWeights> weights,
+                                                    const CompileOptions& options) override {
+    const auto mine = own(std::move(weights));
+    LoweredDetector lowered;
+    lowered.features = lowered_of(graphs.features, *mine, options);
+    lowered.box_head = lowered_of(graphs.box_head, *mine, options);
+    lowered.mask_head = lowered_of(graphs.mask_head, *mine, options);
+    return make_detector_program(parts_of(mine), std::move(lowered));
+  }
+
+ private:
+  std::shared_ptr<CudaWeights> own(std::shared_ptr<DeviceWeights> weights) const {
     auto mine = std::dynamic_pointer_cast<CudaWeights>(std::move(weights));
     if (!mine || &mine->device() != parts_.device.get()) {
       throw Error(Status::usage,
                   "these weights are not of this CUDA device: make them with make_weights() "
                   "of the backend that compiles");
     }
+    return mine;
+  }
+
+  Lowered lowered_of(Graph& graph, CudaWeights& weights, const CompileOptions& options) const {
     if (options.optimize) optimize(graph);
     LoweringOptions lowering;
     lowering.precision = parts_.precision;
@@ -34,13 +57,15 @@ class CudaBackend final : public Backend {
     lowering.dense = parts_.dense.get();
     lowering.choose = parts_.choose;
     lowering.without = options.without;
-    Lowered lowered = lower(graph, *mine, parts_.library.get(), lowering);
-    mine->wait();  // before a library reads vectors, and before a program of another stream reads anything
-    NetworkParts parts{parts_.device, parts_.library, parts_.dense, std::move(mine)};
-    return std::make_unique<CudaProgram>(std::move(parts), std::move(lowered), options.threads);
+    Lowered lowered = lower(graph, weights, parts_.library.get(), lowering);
+    weights.wait();  // before a library reads vectors, and before a program of another stream reads anything
+    return lowered;
   }
 
- private:
+  NetworkParts parts_of(std::shared_ptr<CudaWeights> weights) const {
+    return {parts_.device, parts_.library, parts_.dense, std::move(weights)};
+  }
+
   BackendParts parts_;
 };
 

@@ -150,6 +150,7 @@ void Lowering::place_output(std::size_t i) {
   const Place from = place(output.value);
   Port& port = lowered_.outputs[i];
   port = {output.name, from.dims, from.buffer};
+  if (output.layout == OutputLayout::as_made) port.made = from;
   outputs_[i].map = map_of(output);
   const bool input =
       std::ranges::any_of(lowered_.inputs, [&](const Port& its) { return its.buffer == from.buffer; });
@@ -180,6 +181,7 @@ void Lowering::finish() {
   const int last = std::max(0, static_cast<int>(count) - 1);
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     life(lowered_.outputs[i].buffer).last_step = last;
+    if (const auto& made = lowered_.outputs[i].made) life(made->buffer).last_step = last;
     std::optional<OutputMap>& map = outputs_[i].map;
     if (map && outputs_[i].end != count) {
       // Steps of others come behind: nothing can be left out.

@@ -63,6 +63,7 @@ struct Port {
   std::string name;
   Dims dims;
   int buffer = -1;
+  std::optional<Place> made = {};  // of an output that is wanted as made: where it is, beside the planes
 };
 
 // An output that is an upsampling of a two-channel map: the merge with a photo reads the map itself, and the

@@ -15,6 +15,7 @@
 #include "kernels/core/tensor.h"
 #include "kernels/merge/merge.h"
 #include "kernels/prepare/prepare.h"
+#include "runtime/graph/detector_program.h"
 #include "runtime/graph/graph.h"
 #include "runtime/graph/param_source.h"
 
@@ -128,6 +129,12 @@ class Backend {
   virtual std::shared_ptr<DeviceWeights> make_weights(std::shared_ptr<const ParamSource> source) = 0;
   virtual std::unique_ptr<Program> compile(Graph graph, std::shared_ptr<DeviceWeights> weights,
                                            const CompileOptions& options) = 0;
+  // nullptr: this backend runs a detector part by part, each a Program.
+  virtual std::unique_ptr<DetectorProgram> compile_detector(DetectorGraphs /*graphs*/,
+                                                            std::shared_ptr<DeviceWeights> /*weights*/,
+                                                            const CompileOptions& /*options*/) {
+    return nullptr;
+  }
 };
 
 std::unique_ptr<Backend> make_cpu_backend();  // runtime/cpu

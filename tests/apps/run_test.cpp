@@ -228,3 +228,51 @@ TEST_CASE("--list prints inputs, outputs, shapes and settings, as text or JSON")
   CHECK(all.size() == cuhue_network_count());
   CHECK(run_program({"run", "no-such-network", "--list"}).code == 2);
 }
+
+TEST_CASE(
+    "a network that finds objects: any number of them, of several types, and what is wrong with a picture") {
+  const Scratch scratch;
+  save(scratch / "image.npy", NpyType::u8, {40, 52, 3}, cycle<std::uint8_t>(40 * 52 * 3));
+  save(scratch / "grey.npy", NpyType::u8, {40, 52}, cycle<std::uint8_t>(40 * 52));
+  save(scratch / "whole.npy", NpyType::i32, {40, 52, 3}, cycle<std::int32_t>(40 * 52 * 3));
+  const std::vector<std::string> start = {"run",   "mask-rcnn",   "--formula", "-g",         "cpu",
+                                          "--set", "min_size=64", "--set",     "max_size=96"};
+  const auto run = [&](const std::string& image, std::vector<std::string> more) {
+    std::vector<std::string> arguments = start;
+    arguments.insert(arguments.end(), {"--input", "image=" + (scratch / image)});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments);
+  };
+  const std::vector<std::string> outputs = {"--output", "boxes=" + (scratch / "boxes.npy"),
+                                            "--output", "scores=" + (scratch / "scores.npy"),
+                                            "--output", "classes=" + (scratch / "classes.npy"),
+                                            "--output", "masks=" + (scratch / "masks.npy"),
+                                            "--json",   "-"};
+  const ProgramResult r = run("image.npy", outputs);
+  INFO(r.err);
+  REQUIRE(r.code == 0);
+  const Json report = Json::parse(r.out);
+  const std::int64_t count = report["detections"];
+  CHECK(count > 0);
+  CHECK(report["arena_bytes"] > 0);
+  CHECK(report["stages"]["features"] > 0);
+  const NpyArray boxes = load(scratch / "boxes.npy"), scores = load(scratch / "scores.npy"),
+                 classes = load(scratch / "classes.npy"), masks = load(scratch / "masks.npy");
+  CHECK(boxes.shape == Shape{count, 4});
+  CHECK(scores.shape == Shape{count});
+  CHECK(classes.shape == Shape{count});
+  CHECK(classes.type == NpyType::i32);
+  CHECK(masks.shape == Shape{count, 40, 52});
+  CHECK(masks.type == NpyType::u8);
+
+  for (const char* image : {"grey.npy", "whole.npy"}) {
+    const ProgramResult bad = run(image, {"--output", "boxes=" + (scratch / "none.npy")});
+    CHECK(bad.code == CUHUE_INPUT);
+    CHECK(bad.last_error_line().find(image) != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(scratch / "none.npy"));
+  }
+  const ProgramResult list = run_program({"run", "mask-rcnn", "--list"});
+  CHECK(list.code == 0);
+  CHECK(list.out.find("classes [K] int32") != std::string::npos);
+  CHECK(list.out.find("score_threshold") != std::string::npos);
+}

@@ -137,7 +137,7 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   for (std::size_t i = 0; i < cuhue_network_count(); ++i) {
     auto info = sized<cuhue_network_info>();
-    if (cuhue_network_at(i, &info, nullptr) != CUHUE_OK) continue;
+    if (cuhue_network_at(i, &info, nullptr) != CUHUE_OK || info.detects != 0) continue;
     const std::int64_t usual = info.default_size;
     for (const Size& s :
          {Size{usual, usual, 1}, Size{usual, usual, 4}, Size{64, 96, 1}, Size{2 * usual, 2 * usual, 1}}) {

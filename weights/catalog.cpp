@@ -67,7 +67,7 @@ constexpr CatalogEntry kEntries[] = {
      .bytes = 0,
      .sha256 = "",
      .licence = "CC-BY-SA-3.0",
-     .notes = "Facebook AI Research, Detectron2's model zoo; about 254 MB, its SHA-256 is not known: get it "
+     .notes = "Facebook AI Research, Detectron2's model zoo; about 254 MB, no hash is known: get it "
               "with a browser, then `cuhue convert` it"},
     {.name = "masks-gan",
      .network = "masks-gan",

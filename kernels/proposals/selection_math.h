@@ -43,12 +43,10 @@ CUHUE_HD Candidate proposal_of(const AnchorLevel& l, int index, float image_w, f
 
 // ---- detections
 
-constexpr DeltaWeights kClassDeltas = {10.0f, 5.0f};
-
 CUHUE_HD Box class_box(const DetectionParams& p, int row, int label) {
   const float* from = p.proposals + 4 * row;
   const float* d = p.box_deltas + (static_cast<std::int64_t>(row) * p.classes + label) * 4;
-  return decode_box({from[0], from[1], from[2], from[3]}, {d[0], d[1], d[2], d[3]}, kClassDeltas);
+  return decode_box({from[0], from[1], from[2], from[3]}, {d[0], d[1], d[2], d[3]}, {10.0f, 5.0f});
 }
 
 struct DetectionScratch {

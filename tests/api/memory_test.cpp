@@ -46,14 +46,43 @@ bool ok(cuhue_status status) {
 struct Handles {
   cuhue_weights* weights = nullptr;
   cuhue_network* network = nullptr;
+  cuhue_detector* detector = nullptr;
   Handles() = default;
   Handles(const Handles&) = delete;
   Handles& operator=(const Handles&) = delete;
   ~Handles() {
     cuhue_network_free(network);
+    cuhue_detector_free(detector);
     cuhue_weights_free(weights);
   }
 };
+
+bool open(const cuhue::Network& network, const char* source, Handles& h, cuhue_error& error) {
+  return ok(source == nullptr ? cuhue_weights_formula(network.name.data(), &h.weights, &error)
+                              : cuhue_weights_open(source, &h.weights, &error));
+}
+
+// The same of a network that finds objects, in a small picture.
+bool detect(cuhue_engine* engine, const cuhue::Network& network, const char* source, Handles& h,
+            cuhue_error& error) {
+  constexpr std::int64_t kSide = 256;
+  const std::vector<std::uint8_t> pixels = cuhue::formula_image(3, kSide, kSide);
+  cuhue_picture_array picture{};
+  picture.struct_size = sizeof picture;
+  picture.data = pixels.data();
+  picture.dtype = CUHUE_U8;
+  picture.height = picture.width = kSide;
+  if (!open(network, source, h, error) ||
+      !ok(cuhue_detector_create(engine, h.weights, &h.detector, &error)) ||
+      !ok(cuhue_detector_set(h.detector, "min_size", kSide, &error)))
+    return false;
+  for (int i = 0; i < 2; ++i) {
+    cuhue_detections* found = nullptr;
+    if (!ok(cuhue_detect_array(h.detector, &picture, nullptr, &found, nullptr, &error))) return false;
+    cuhue_detections_free(found);
+  }
+  return true;
+}
 
 // Opens weights (nullptr: formula weights) and runs the network's result twice.
 bool run(cuhue_engine* engine, const cuhue::Network& network, const char* source, std::int64_t side,
@@ -62,9 +91,7 @@ bool run(cuhue_engine* engine, const cuhue::Network& network, const char* source
   for (const auto& output : network.outputs) {
     if (!output.by_product) outputs.push_back(output.name.data());
   }
-  return ok(source == nullptr ? cuhue_weights_formula(network.name.data(), &h.weights, &error)
-                              : cuhue_weights_open(source, &h.weights, &error)) &&
-         ok(cuhue_network_create(engine, h.weights, &h.network, &error)) &&
+  return open(network, source, h, error) && ok(cuhue_network_create(engine, h.weights, &h.network, &error)) &&
          ok(cuhue_network_prepare(h.network, 1, side, side, outputs.data(), outputs.size(), &error)) &&
          ok(cuhue_network_run(h.network, nullptr, nullptr, &error)) &&
          ok(cuhue_network_run(h.network, nullptr, nullptr, &error));
@@ -88,8 +115,11 @@ int measured(const char* name, const char* source) {
   const std::int64_t before = status_bytes("VmRSS:");
   {
     Handles h;
-    if (!run(engine, network, source, network.default_size, h, error) ||
-        !ok(cuhue_network_memory(h.network, &memory, &error))) {
+    const bool detects = !network.parts.empty();
+    if (!(detects ? detect(engine, network, source, h, error)
+                  : run(engine, network, source, network.default_size, h, error)) ||
+        !ok(detects ? cuhue_detector_memory(h.detector, &memory, &error)
+                    : cuhue_network_memory(h.network, &memory, &error))) {
       std::fprintf(stderr, "%s\n", error.message);
       return 1;
     }

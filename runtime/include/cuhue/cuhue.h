@@ -474,7 +474,8 @@ CUHUE_API cuhue_status cuhue_colorizer_memory(const cuhue_colorizer* colorizer, 
 /* ---- finding objects
  * -------------------------------------------------------------------------------------------- */
 
-/* A network that finds objects (cuhue_network_info.detects), with weights on a device. One thread at a time. */
+/* A network that finds objects (cuhue_network_info.detects), with weights on a device. One thread at a time.
+ */
 typedef struct cuhue_detector cuhue_detector;
 
 /* [height, width, 3] dense, channels in the order the network is fed, 0..255. */

@@ -73,7 +73,7 @@ __device__ inline Ab map_cell(const MergeJob& job, const BilinearTap& y, const B
                  job.p.scale;
     }
   }
-  return {value[0], value[1]};
+  return {limited(value[0], job.p.limit), limited(value[1], job.p.limit)};
 }
 
 // Where a row or a column that a block holds is in the map.

@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "kernels/core/device_tensor.h"
+#include "kernels/core/hd.h"
 #include "kernels/core/photo.h"
 #include "kernels/core/stream.h"
 
@@ -36,6 +38,13 @@ struct GateRef {
   friend bool operator==(const GateRef&, const GateRef&) = default;
 };
 
+// A map's numbers may be anything: those beyond +-limit count as that.
+inline constexpr float kNoLimit = std::numeric_limits<float>::infinity();
+CUHUE_HD float limited(float v, float limit) {
+  const float low = v > -limit ? v : -limit;
+  return low < limit ? low : limit;
+}
+
 struct MergeParams {
   PhotoRef photo;  // the luminance comes from here, at full resolution and full depth
   // Same width, height and sample size, interleaved; 3 or 4 channels; may be the photo itself (in place).
@@ -50,6 +59,7 @@ struct MergeParams {
   std::int64_t used_h = 0, used_w = 0;
   GateRef gate = {};
   Saturation saturation = Saturation::kept;
+  float limit = kNoLimit;  // of ab, before anything else
 };
 
 // Alpha is copied (opaque where the photo has none). Allocates nothing.
@@ -73,6 +83,7 @@ struct MergeDeviceParams {
   std::int64_t used_h = 0, used_w = 0;  // of the upsampled map, as in MergeParams
   GateRef gate = {};                    // address of the device
   Saturation saturation = Saturation::kept;
+  float limit = kNoLimit;  // of the upsampled map
 };
 // One launch, any size.
 void merge_cuda(const MergeDeviceParams& p, Stream stream);

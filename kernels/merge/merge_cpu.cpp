@@ -119,7 +119,7 @@ CUHUE_SIMD_CLONES void find_saturation(int count, Tile& tile) {
 struct AbRows {
   const float* top[2];  // a, b at the tile's ab_begin
   const float* bottom[2];
-  float weight = 0, chroma = 1;
+  float weight = 0, chroma = 1, limit = kNoLimit;
 };
 
 template <ByteRounding Rounding>
@@ -144,7 +144,8 @@ inline __attribute__((always_inline)) void color_tile_of(const Columns& columns,
   float column[2][kSpan];
   for (int k = 0; k < 2; ++k)
     for (int i = 0; i < columns.ab_count; ++i)
-      column[k][i] = mix(ab.top[k][i], ab.bottom[k][i], ab.weight) * ab.chroma;
+      column[k][i] =
+          mix(limited(ab.top[k][i], ab.limit), limited(ab.bottom[k][i], ab.limit), ab.weight) * ab.chroma;
   for (int i = 0; i < columns.count; ++i) {
     const std::int32_t left = columns.left[i], right = columns.right[i];
     const float weight = columns.weight[i];
@@ -213,6 +214,7 @@ AbRows ab_rows(const MergeParams& p, const Columns& columns, std::int64_t row) {
   }
   ab.weight = tap.w1;
   ab.chroma = p.chroma;
+  ab.limit = p.limit;
   return ab;
 }
 

@@ -13,20 +13,42 @@
 using namespace cuhue;
 using namespace cuhue::api;
 
+namespace cuhue::api {
+
+ColorizeOptions to_options(const cuhue_colorize_options& o) {
+  require(std::isfinite(o.chroma) && o.chroma >= 0, "chroma must be a finite number of at least 0");
+  require(std::isfinite(o.temperature) && o.temperature >= 0,
+          "temperature must be a finite number of at least 0");
+  ColorizeOptions c;
+  if (o.chroma > 0) c.chroma = o.chroma;
+  if (o.temperature > 0) c.temperature = o.temperature;
+  c.as_published = o.as_published != 0;
+  c.stream = static_cast<Stream>(o.stream);
+  c.prepared = o.keep_photos != 0;
+  c.gate = o.gate != 0;
+  return c;
+}
+
+}  // namespace cuhue::api
+
 namespace {
 
-// The weights of the system's networks, in the order its constructor takes them.
+// The weights of the system's networks, in the order its constructor takes them; nullptr = it goes without.
 std::vector<cuhue_weights*> in_order(const System& system, std::span<cuhue_weights* const> weights) {
   std::vector<cuhue_weights*> ordered;
-  for (const std::string_view name : networks_of(system)) {
+  const auto find = [&](std::string_view name) -> cuhue_weights* {
     const auto match = [&](const cuhue_weights* w) { return w->data->network->name == name; };
     const auto found = std::ranges::find_if(weights, match);
-    if (found == weights.end()) {
+    return found == weights.end() ? nullptr : *found;
+  };
+  for (const std::string_view name : names_in(system.networks)) {
+    ordered.push_back(find(name));
+    if (ordered.back() == nullptr) {
       throw Error(Status::weights, "system '" + std::string(system.name) + "' needs weights of network '" +
                                        std::string(name) + "', which were not given");
     }
-    ordered.push_back(*found);
   }
+  for (const std::string_view name : names_in(system.optional)) ordered.push_back(find(name));
   for (const cuhue_weights* w : weights) {
     if (std::ranges::find(ordered, w) == ordered.end()) {
       throw Error(Status::weights, "weights of network '" + std::string(w->data->network->name) +
@@ -42,20 +64,6 @@ const System& system_for(const char* name, std::span<cuhue_weights* const> weigh
   std::vector<std::string_view> given;
   for (const cuhue_weights* w : weights) given.push_back(w->data->network->name);
   return system_for_networks(given);
-}
-
-ColorizeOptions to_options(const cuhue_colorize_options& o) {
-  require(std::isfinite(o.chroma) && o.chroma >= 0, "chroma must be a finite number of at least 0");
-  require(std::isfinite(o.temperature) && o.temperature >= 0,
-          "temperature must be a finite number of at least 0");
-  ColorizeOptions c;
-  if (o.chroma > 0) c.chroma = o.chroma;
-  if (o.temperature > 0) c.temperature = o.temperature;
-  c.as_published = o.as_published != 0;
-  c.stream = static_cast<Stream>(o.stream);
-  c.prepared = o.keep_photos != 0;
-  c.gate = o.gate != 0;
-  return c;
 }
 
 // Element `index` of the caller's array, whose structs may be of another version: their size is the first
@@ -83,13 +91,13 @@ bool on_device(const cuhue_pixels& p, const cuhue_colorizer& colorizer, size_t i
 
 // The caller's photos as jobs, in place of the ones before.
 void set_jobs(cuhue_colorizer& colorizer, const cuhue_pixels* inputs, const cuhue_pixels* outputs,
-              size_t count) {
+              size_t count, const ColorizeOptions& options) {
   colorizer.jobs.clear();
   for (size_t i = 0; i < count; ++i) {
     const cuhue_pixels in = pixels_at(inputs, i), out = pixels_at(outputs, i);
     colorizer.jobs.push_back(
         {to_view(in), to_view(out), on_device(in, colorizer, i), on_device(out, colorizer, i)});
-    check_job(colorizer.jobs.back(), i);
+    check_job(colorizer.jobs.back(), i, colorizer.colorizer->result_of({in.width, in.height}, options));
   }
 }
 
@@ -109,6 +117,7 @@ cuhue_status cuhue_system_at(size_t index, cuhue_system_info* info, cuhue_error*
     i.name = s.name.data();
     i.about = s.about.data();
     i.networks = s.networks.data();
+    i.optional_networks = s.optional.empty() ? "" : s.optional.data();
     write_struct(info, i);
   });
 }
@@ -126,8 +135,8 @@ cuhue_status cuhue_colorizer_create(cuhue_engine* engine, const char* system, cu
     made->on_gpu = engine->on_gpu;
     std::vector<LoadedNetwork> loaded;
     for (const cuhue_weights* w : in_order(*made->system, given)) {
-      made->weights.push_back(w->data);
-      loaded.push_back(engine->load(*w));
+      loaded.push_back(w == nullptr ? LoadedNetwork{} : engine->load(*w));
+      if (w != nullptr) made->weights.push_back(w->data);
     }
     made->colorizer = made->system->make(loaded);
     engine->say(CUHUE_LOG_DEBUG, "colorizer: " + std::string(made->system->name));
@@ -148,6 +157,19 @@ cuhue_status cuhue_colorizer_set(cuhue_colorizer* colorizer, const char* setting
   return guard(error, [&] {
     require(colorizer != nullptr && setting != nullptr, "colorizer or setting is NULL");
     colorizer->colorizer->set(setting, value);
+  });
+}
+
+cuhue_status cuhue_colorizer_result_size(const cuhue_colorizer* colorizer,
+                                         const cuhue_colorize_options* options, int64_t* width,
+                                         int64_t* height, cuhue_error* error) {
+  return guard(error, [&] {
+    require(colorizer != nullptr && width != nullptr && height != nullptr,
+            "colorizer, width or height is NULL");
+    const PictureSize result =
+        colorizer->colorizer->result_of({*width, *height}, to_options(read_struct(options)));
+    *width = result.width;
+    *height = result.height;
   });
 }
 
@@ -175,7 +197,7 @@ cuhue_status cuhue_colorize(cuhue_colorizer* colorizer, const cuhue_pixels* inpu
     const ColorizeOptions parsed = to_options(o);
     require(colorizer->on_gpu || parsed.stream == nullptr,
             "a stream was given, but the engine's device is the CPU; make the engine on a GPU");
-    set_jobs(*colorizer, inputs, outputs, count);
+    set_jobs(*colorizer, inputs, outputs, count, parsed);
     Poll poll;
     if (o.progress != nullptr) {
       poll = [f = o.progress, user = o.progress_user](double fraction) { return f(user, fraction) != 0; };

@@ -57,7 +57,7 @@ Colorizer& given(cuhue_colorizer* colorizer) {
 
 namespace cuhue::api {
 
-ConstPixelView picture_given(const cuhue_pixels* pixels, const char* what) {
+PixelView picture_given(const cuhue_pixels* pixels, const char* what) {
   const std::string name(what);
   if (pixels == nullptr) throw Error(Status::usage, name + " is NULL");
   const PixelView view = to_picture_view(read_struct(pixels));

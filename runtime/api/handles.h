@@ -52,7 +52,8 @@ PixelView to_picture_view(const cuhue_pixels& p);  // refuses video and device m
 cuhue_pixels to_pixels(const PixelView& v);
 // A picture of the caller's in host memory; Error(Status::usage) names it when it is NULL, empty, or no
 // picture.
-ConstPixelView picture_given(const cuhue_pixels* pixels, const char* what);
+PixelView picture_given(const cuhue_pixels* pixels, const char* what);
+ColorizeOptions to_options(const cuhue_colorize_options& o);
 const Network& network_named(const char* name);
 
 }  // namespace cuhue::api

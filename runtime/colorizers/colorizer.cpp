@@ -15,6 +15,10 @@ namespace {
   throw Error(Status::usage, "this system takes no mask; use system 'masks-gan'");
 }
 
+[[noreturn]] void no_labels() {
+  throw Error(Status::usage, "this system has no labels; use system 'semantic'");
+}
+
 }  // namespace
 
 void Colorizer::set(std::string_view setting, double /*value*/) {
@@ -34,6 +38,19 @@ void Colorizer::set_mask(std::size_t /*photo*/, const ConstPixelView& /*mask*/) 
 }
 void Colorizer::clear_masks() {
   no_masks();
+}
+void Colorizer::set_labels(std::size_t /*photo*/, const ConstPixelView& /*map*/) {
+  no_labels();
+}
+void Colorizer::clear_labels() {
+  no_labels();
+}
+void Colorizer::labels_of(std::size_t /*index*/, const PixelView& /*map*/) const {
+  no_labels();
+}
+void Colorizer::find_labels(const ConstPixelView& /*photo*/, const ColorizeOptions& /*options*/,
+                            const PixelView& /*map*/) {
+  no_labels();
 }
 std::size_t Colorizer::suggest(std::size_t /*index*/, const ConstPixelView* /*photo*/, PhotoPoint /*at*/,
                                std::span<Suggestion> /*suggestions*/) {

@@ -15,7 +15,7 @@
 
 namespace cuhue {
 
-// out: width, height and sample size of in; 3 or 4 channels; may be in itself.
+// out: of the colorizer's result_of() in's size, with in's sample size and 3 or 4 channels; may be in itself.
 struct ColorizeJob {
   ConstPixelView in;
   PixelView out;
@@ -31,6 +31,11 @@ struct ColorizeOptions {
   Stream stream = nullptr;  // as PhotoOptions::stream
 };
 
+struct PictureSize {
+  std::int64_t width = 0, height = 0;
+  friend bool operator==(const PictureSize&, const PictureSize&) = default;
+};
+
 struct ColorizeTimings {  // seconds
   double compile = 0, prepare = 0, network = 0, finish = 0;
 };
@@ -44,6 +49,10 @@ class Colorizer {
   // the network).
   virtual void run(std::span<const ColorizeJob> jobs, const ColorizeOptions& options, const Poll& poll,
                    ColorizeTimings& timings) = 0;
+  // Of the picture that a photo of this size becomes.
+  virtual PictureSize result_of(const PictureSize& photo, const ColorizeOptions& /*options*/) const {
+    return photo;
+  }
   // A setting of the system's network, for the calls to come.
   virtual void set(std::string_view setting, double value);
 
@@ -64,6 +73,14 @@ class Colorizer {
   virtual std::size_t suggest(std::size_t index, const ConstPixelView* photo, PhotoPoint at,
                               std::span<Suggestion> suggestions);
 
+  // A label for each pixel of the photo's result. Read before it returns.
+  virtual void set_labels(std::size_t photo, const ConstPixelView& map);
+  virtual void clear_labels();
+  // What photo `index` of the latest call was coloured by, or what the system sees in a photo: into a grey
+  // picture of bytes, of the result's size.
+  virtual void labels_of(std::size_t index, const PixelView& map) const;
+  virtual void find_labels(const ConstPixelView& photo, const ColorizeOptions& options, const PixelView& map);
+
   virtual std::int64_t weight_bytes() const = 0;
   virtual std::int64_t arena_bytes() const = 0;  // of all programs and scratch held now
 };
@@ -73,16 +90,20 @@ struct System {
   std::string_view about;     // one line
   std::string_view networks;  // whose weights it needs, separated by spaces, in the order make() takes them
   std::unique_ptr<Colorizer> (*make)(std::span<const LoadedNetwork> networks) = nullptr;
+  // Networks that it can do without, as `networks`; make() takes them behind the others, those that are
+  // missing with no `network`.
+  std::string_view optional = {};
 };
 
 std::span<const System> systems();
-std::vector<std::string_view> networks_of(const System& system);
-const System& system_or_throw(std::string_view name);  // Error(Status::usage) that lists the names
-// The system whose networks are exactly the given ones (in any order): Error(Status::usage) when none is.
+std::vector<std::string_view> names_in(std::string_view list);  // separated by spaces
+const System& system_or_throw(std::string_view name);           // Error(Status::usage) that lists the names
+// The system that all of the given networks are of, and that needs no others: Error(Status::usage) when none
+// is.
 const System& system_for_networks(std::span<const std::string_view> networks);
 
-// Throws Error(Status::usage) that names what is wrong with job i: empty, stride too small, size or depth
-// that differ.
-void check_job(const ColorizeJob& job, std::size_t index);
+// Throws Error(Status::usage) that names what is wrong with job i: empty, stride too small, another size than
+// `result`, depths that differ.
+void check_job(const ColorizeJob& job, std::size_t index, const PictureSize& result);
 
 }  // namespace cuhue

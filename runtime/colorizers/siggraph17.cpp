@@ -35,11 +35,6 @@ class Siggraph17 final : public Colorizer {
   std::int64_t arena_bytes() const override { return programs_.arena_bytes() + suggester_.arena_bytes(); }
 
  private:
-  struct PhotoSize {
-    std::int64_t width = 0, height = 0;
-    friend bool operator==(const PhotoSize&, const PhotoSize&) = default;
-  };
-
   void fill_hints(const ProgramCache::Found& found, std::span<const ColorizeJob> jobs);
 
   // The full batch and the remainder at the end of a folder.
@@ -53,7 +48,7 @@ class Siggraph17 final : public Colorizer {
   // Of which program's planes hold which hints.
   const Program* filled_ = nullptr;
   std::int64_t filled_version_ = 0;
-  std::vector<PhotoSize> filled_sizes_, sizes_;
+  std::vector<PictureSize> filled_sizes_, sizes_;
 };
 
 void Siggraph17::set(std::string_view setting, double value) {

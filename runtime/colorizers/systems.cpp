@@ -17,6 +17,8 @@ const System kSystems[] = {
      "siggraph17", make_siggraph17},
     {"masks-gan", "Colorization with masks and a GAN: colours only the part of a photo that a mask shows",
      "masks-gan", make_masks_gan},
+    {"semantic", "Semantic-driven Colorization: colours that follow the labels of what is in the photo",
+     "colornet", make_semantic, "segnet"},
 };
 
 [[noreturn]] void refuse(std::size_t index, const std::string& what) {
@@ -39,9 +41,9 @@ std::span<const System> systems() {
   return kSystems;
 }
 
-std::vector<std::string_view> networks_of(const System& system) {
+std::vector<std::string_view> names_in(std::string_view list) {
   std::vector<std::string_view> names;
-  for (std::string_view left = system.networks; !left.empty();) {
+  for (std::string_view left = list; !left.empty();) {
     const std::size_t length = std::min(left.find(' '), left.size());
     names.push_back(left.substr(0, length));
     left.remove_prefix(std::min(length + 1, left.size()));
@@ -61,20 +63,31 @@ const System& system_or_throw(std::string_view name) {
 const System& system_for_networks(std::span<const std::string_view> networks) {
   std::string given;
   for (const System& s : kSystems) {
-    if (std::ranges::is_permutation(networks_of(s), networks)) return s;
+    const std::vector<std::string_view> needed = names_in(s.networks);
+    std::vector<std::string_view> left(networks.begin(), networks.end());
+    const auto given_once = [&](std::string_view name) { return std::erase(left, name) == 1; };
+    if (!std::ranges::all_of(needed, given_once)) continue;
+    for (const std::string_view name : names_in(s.optional)) given_once(name);
+    if (left.empty()) return s;
   }
   for (const std::string_view n : networks) given += (given.empty() ? "" : ", ") + std::string(n);
   throw Error(Status::usage,
               "no system works with exactly these weights (" + given + "); name one with its weights");
 }
 
-void check_job(const ColorizeJob& job, std::size_t index) {
+void check_job(const ColorizeJob& job, std::size_t index, const PictureSize& result) {
   check_view(job.in, index, "the input");
   check_view(job.out, index, "the output");
-  if (job.in.width != job.out.width || job.in.height != job.out.height) {
-    refuse(index, "the output is " + std::to_string(job.out.width) + "x" + std::to_string(job.out.height) +
-                      ", the input " + std::to_string(job.in.width) + "x" + std::to_string(job.in.height) +
-                      "; they must be equal");
+  if (PictureSize{job.out.width, job.out.height} != result) {
+    const auto text = [](std::int64_t w, std::int64_t h) {
+      return std::to_string(w) + "x" + std::to_string(h);
+    };
+    const bool same = PictureSize{job.in.width, job.in.height} == result;
+    refuse(index,
+           "the output is " + text(job.out.width, job.out.height) + ", the input " +
+               text(job.in.width, job.in.height) +
+               (same ? "; they must be equal"
+                     : "; with these options the output must be " + text(result.width, result.height)));
   }
   if (is_grey(job.out.format) || is_video(job.out.format))
     refuse(index, "the output format is grey or video; give an RGB, RGBA, BGR or BGRA format");

@@ -44,15 +44,21 @@ class CpuProgram final : public Program {
     photos_.run(*this, ends, jobs, options, poll, timings);
   }
 
-  void run(const Poll& poll) override {
+  void run(const Poll& poll, bool kept) override {
     const ThreadScope scope(threads_);
+    const std::size_t first = kept && kept_ ? lowered_.kept_steps : 0;
+    kept_ = first > 0;
     double done = 0;
-    for (PlannedStep& step : lowered_.steps) {
-      if (poll && poll(done / work_)) {
-        throw Error(Status::cancelled, "cancelled before layer " + step.about.name);
+    for (std::size_t i = 0; i < lowered_.steps.size(); ++i) {
+      PlannedStep& step = lowered_.steps[i];
+      if (i >= first) {
+        if (poll && poll(done / work_)) {
+          throw Error(Status::cancelled, "cancelled before layer " + step.about.name);
+        }
+        step.step->run();
       }
-      step.step->run();
       done += work_of(step.about);
+      if (i + 1 == lowered_.kept_steps) kept_ = true;
     }
   }
 
@@ -66,6 +72,7 @@ class CpuProgram final : public Program {
       profile_[i].seconds = std::chrono::duration<double>(after - before).count();
       before = after;
     }
+    kept_ = lowered_.kept_steps > 0;
     return profile_;
   }
 
@@ -91,6 +98,7 @@ class CpuProgram final : public Program {
   Lowered lowered_;
   int threads_;
   double work_ = 1;
+  bool kept_ = false;  // what the kept steps made is in the arena
   Arena arena_;
   std::vector<StepProfile> profile_;
   Named inputs_, outputs_;
@@ -112,6 +120,7 @@ class CpuBackend final : public Backend {
     }
     const ThreadScope scope(options.threads);
     if (options.optimize) optimize(graph);
+    keep_first(graph, options.keep);
     Lowered lowered = Lowering(graph, *mine, options.without).run();
     return std::make_unique<CpuProgram>(std::move(lowered), std::move(mine), options.threads);
   }

@@ -40,8 +40,12 @@ Lowering::Lowering(const Graph& graph, CpuWeights& weights, std::span<const std:
 
 Lowered Lowering::run() {
   place_inputs();
-  for (const Node& node : graph().nodes) lower(node);
+  for (std::size_t i = 0; i < graph().nodes.size(); ++i) {
+    if (i > 0 && i == graph().kept_nodes) keep(lowered_.steps.size());
+    lower(graph().nodes[i]);
+  }
   place_outputs();
+  lowered_.kept_steps = kept_steps();
   lowered_.buffers = take_lives();
   return std::move(lowered_);
 }
@@ -76,6 +80,7 @@ void Lowering::place_outputs() {
     life(place.buffer).first_step = 0;
     life(place.buffer).last_step = last;
   }
+  keep_to(last);
 }
 
 void Lowering::lower(const Node& node) {

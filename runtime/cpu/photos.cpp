@@ -32,7 +32,8 @@ void finish(const PhotoJob& job, const PhotoEnds& ends, const PhotoOptions& opti
   m.ab = ab.data + image * ab.batch_stride;
   m.ab_h = ab.dims.h;
   m.ab_w = ab.dims.w;
-  m.chroma = options.chroma;
+  m.chroma = options.chroma * ends.unit;
+  m.limit = ends.limit;
   m.rounding = options.rounding;
   m.space = ends.space;
   m.used_h = used_output(job.used_h, input.h, ab.dims.h);
@@ -64,8 +65,10 @@ void PhotoRunner::prepare(const PhotoJob& job, Luminance luminance, const Tensor
 void PhotoRunner::run(Program& program, const PhotoEnds& ends, std::span<const PhotoJob> jobs,
                       const PhotoOptions& options, const Poll& poll, PhotoTimings& timings) {
   Stopwatch watch;
-  const Planes planes{program.input(ends.input), program.output(ends.output)};
-  if (!options.prepared || !planes_.may_be_of(ends, jobs)) {
+  const bool merges = !ends.output.empty();
+  const Planes planes{program.input(ends.input), merges ? program.output(ends.output) : TensorRef{}};
+  const bool kept = options.prepared && planes_.may_be_of(ends, jobs);
+  if (!kept) {
     planes_.forget();
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       prepare(jobs[i], ends.luminance, planes.luminance, static_cast<std::int64_t>(i));
@@ -73,10 +76,10 @@ void PhotoRunner::run(Program& program, const PhotoEnds& ends, std::span<const P
     planes_.set(ends, jobs);
   }
   timings.prepare = watch.lap();
-  program.run(poll);
-  check_finite(planes.colors);
+  program.run(poll, kept);
+  if (merges) check_finite(planes.colors);
   timings.network = watch.lap();
-  for (std::size_t i = 0; i < jobs.size(); ++i)
+  for (std::size_t i = 0; merges && i < jobs.size(); ++i)
     finish(jobs[i], ends, options, planes, static_cast<std::int64_t>(i));
   timings.finish = watch.lap();
 }

@@ -61,6 +61,7 @@ struct Lowered {
   std::vector<PlannedStep> steps;
   std::vector<BufferLife> buffers;
   std::vector<std::pair<std::string, Place>> inputs, outputs;
+  std::size_t kept_steps = 0;  // the first of them, of the nodes that the graph keeps
 };
 
 }  // namespace cuhue::cpu

@@ -51,6 +51,7 @@ class CudaBackend final : public Backend {
 
   Lowered lowered_of(Graph& graph, CudaWeights& weights, const CompileOptions& options) const {
     if (options.optimize) optimize(graph);
+    keep_first(graph, options.keep);
     LoweringOptions lowering;
     lowering.precision = parts_.precision;
     lowering.multiprocessors = parts_.device->facts().multiprocessors;

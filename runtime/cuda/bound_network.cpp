@@ -92,8 +92,8 @@ TensorRef BoundNetwork::staged_output(std::size_t index) {
                       lowered_.outputs[index].dims);
 }
 
-void BoundNetwork::run_steps(std::size_t end, Stream stream) const {
-  for (std::size_t i = 0; i < end; ++i) lowered_.steps[i].step->run(stream);
+void BoundNetwork::run_steps(std::size_t begin, std::size_t end, Stream stream) const {
+  for (std::size_t i = begin; i < end; ++i) lowered_.steps[i].step->run(stream);
 }
 
 void BoundNetwork::upload_inputs(Stream stream, const Port* without) const {

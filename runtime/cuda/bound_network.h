@@ -51,7 +51,7 @@ class BoundNetwork {
   TensorRef staged_output(std::size_t index);
 
   // ---- within Device::launch, record or seconds
-  void run_steps(std::size_t end, Stream stream) const;  // [0, end)
+  void run_steps(std::size_t begin, std::size_t end, Stream stream) const;
   // Staging to arena, all inputs but `without`; nothing when staging was never asked for.
   void upload_inputs(Stream stream, const Port* without = nullptr) const;
   void download_outputs(Stream stream) const;

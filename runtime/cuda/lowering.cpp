@@ -79,8 +79,17 @@ Lowering::Lowering(const Graph& graph, WeightStore& weights, ConvolutionLibrary*
 }
 
 Lowered Lowering::run() {
-  place_inputs();
-  for (const Node& node : graph().nodes) lower(node);
+  // What is packed of inputs that change is no part of what is kept.
+  const std::size_t inputs = graph().inputs.size(), kept = graph().kept_nodes;
+  place_inputs(0, kept > 0 ? graph().kept_inputs : inputs);
+  for (std::size_t i = 0; i < graph().nodes.size(); ++i) {
+    if (i > 0 && i == kept) {
+      keep(lowered_.steps.size());
+      place_inputs(graph().kept_inputs, inputs);
+    }
+    lower(graph().nodes[i]);
+  }
+  if (kept > 0 && kept == graph().nodes.size()) place_inputs(graph().kept_inputs, inputs);
   finish();
   return std::move(lowered_);
 }
@@ -99,8 +108,8 @@ Element Lowering::element_of(ValueId v) const {
   return half ? Element::f16 : Element::f32;
 }
 
-void Lowering::place_inputs() {
-  for (const Binding& input : graph().inputs) {
+void Lowering::place_inputs(std::size_t begin, std::size_t end) {
+  for (const Binding& input : std::span(graph().inputs).subspan(begin, end - begin)) {
     const ValueId v = input.value;
     const Place planes = new_place(dims(v), Element::f32);
     share(planes.buffer);
@@ -119,8 +128,9 @@ void Lowering::place_inputs() {
                               {input.name, "pack", "kernels", packed.dims, 0, 0.0},
                               1});
   }
+  // Outputs that are inputs.
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    if (places_[index(graph().outputs[i].value)]) place_output(i);
+    if (places_[index(graph().outputs[i].value)] && lowered_.outputs[i].buffer < 0) place_output(i);
   }
 }
 
@@ -196,6 +206,8 @@ void Lowering::finish() {
   for (const Port& input : lowered_.inputs) {
     if (lowered_.keeps_inputs) life(input.buffer).last_step = last;
   }
+  lowered_.kept_steps = kept_steps();
+  keep_to(last);
   lowered_.buffers = take_lives();
 }
 

@@ -158,15 +158,17 @@ std::int64_t PhotoGraphs::bytes() const {
 void PhotoGraphs::describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs,
                            const PhotoOptions& options) {
   asked_.input = network_.input(ends.input);
-  asked_.output = network_.output(ends.output);
+  asked_.output.reset();
+  if (!ends.output.empty()) asked_.output = network_.output(ends.output);
   asked_.luminance = ends.luminance;
   asked_.space = ends.space;
-  asked_.chroma = options.chroma;
+  asked_.chroma = options.chroma * ends.unit;
+  asked_.limit = ends.limit;
   asked_.rounding = options.rounding;
   asked_.prepared = options.prepared && network_.keeps_inputs() && planes_.may_be_of(ends, jobs);
   const Dims in = network_.lowered().inputs[asked_.input].dims;
-  const Dims out = network_.lowered().outputs[asked_.output].dims;
-  if (in.c != 1 || out.c != 2 || static_cast<std::int64_t>(jobs.size()) > in.n) {
+  const std::int64_t out_channels = asked_.output ? network_.lowered().outputs[*asked_.output].dims.c : 2;
+  if (in.c != 1 || out_channels != 2 || static_cast<std::int64_t>(jobs.size()) > in.n) {
     throw Error(Status::usage,
                 "photos need a network of one luminance plane in and two colour planes out, "
                 "compiled for as many images: '" +
@@ -175,6 +177,7 @@ void PhotoGraphs::describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs
   asked_.jobs.assign(jobs.begin(), jobs.end());
   for (PhotoJob& job : asked_.jobs) {
     if (!job.in_on_device) job.in = packed_rows(job.in);
+    if (!asked_.output) job.out = {};
     if (!job.out_on_device) job.out = packed_rows(job.out);
     const bool gated = job.gate.data != nullptr;
     job.gate = {nullptr, gated ? static_cast<std::ptrdiff_t>(aligned(job.in.width, kRowAlignment)) : 0};
@@ -268,8 +271,8 @@ std::unique_ptr<PhotoGraphs::Graph> PhotoGraphs::make() {
   }
   for (std::size_t i = 0; i < graph->images.size(); ++i)
     graph->images[i].tables = tables_for(graph->images[i].in, Extent(asked_.jobs[i], input));
-  if (!network_.lowered().maps[asked_.output]) {
-    const Dims out = network_.lowered().outputs[asked_.output].dims;
+  if (asked_.output && !network_.lowered().maps[*asked_.output]) {
+    const Dims out = network_.lowered().outputs[*asked_.output].dims;
     graph->map =
         Memory(network_.shared_device(), out.count() * element_bytes(Element::f32), "a map of colours");
   }
@@ -286,25 +289,27 @@ void PhotoGraphs::keep(std::unique_ptr<Graph> graph) {
 
 void PhotoGraphs::merge(const Graph& graph, Stream stream) const {
   MergeDeviceParams m;
-  const std::optional<OutputMap>& left_out = network_.lowered().maps[graph.kind.output];
+  const std::size_t output = *graph.kind.output;
+  const std::optional<OutputMap>& left_out = network_.lowered().maps[output];
   if (left_out) {
     m.ab = network_.tensor(left_out->map);
     m.upsampling = left_out->upsampling;
     m.factor = left_out->factor;
     m.scale = left_out->scale;
   } else {
-    const Port& port = network_.lowered().outputs[graph.kind.output];
+    const Port& port = network_.lowered().outputs[output];
     m.ab = dense_device_tensor(graph.map.data(), port.dims, Element::f32);
     pack_cuda({network_.planes(port), m.ab}, stream);
   }
   m.ab.dims.n = 1;
   m.chroma = graph.kind.chroma;
+  m.limit = graph.kind.limit;
   m.rounding = graph.kind.rounding;
   m.space = graph.kind.space;
   m.not_finite = reinterpret_cast<int*>(not_finite_.data());
   const std::int64_t image_bytes = m.ab.pixels() * m.ab.pitch * element_bytes(m.ab.element);
   const Dims in = network_.lowered().inputs[graph.kind.input].dims;
-  const Dims out = network_.lowered().outputs[graph.kind.output].dims;
+  const Dims out = network_.lowered().outputs[output].dims;
   for (std::size_t i = 0; i < graph.images.size(); ++i) {
     const PhotoJob& job = graph.kind.jobs[i];
     m.photo = graph.images[i].in;
@@ -326,8 +331,15 @@ void PhotoGraphs::enqueue(const Graph& graph, Stream stream) const {
   }
   network_.upload_inputs(stream, &input);
   if (!graph.kind.prepared) prepare(graph, input, stream);
-  const std::optional<OutputMap>& map = network_.lowered().maps[graph.kind.output];
-  network_.run_steps(map ? map->first_step : network_.lowered().steps.size(), stream);
+  const Lowered& lowered = network_.lowered();
+  const std::size_t first = graph.kind.prepared ? lowered.kept_steps : 0;
+  if (!graph.kind.output) {
+    network_.run_steps(first, lowered.steps.size(), stream);
+    network_.download_outputs(stream);
+    return;
+  }
+  const std::optional<OutputMap>& map = lowered.maps[*graph.kind.output];
+  network_.run_steps(first, map ? map->first_step : lowered.steps.size(), stream);
   merge(graph, stream);
   if (!copies) return;
   for (const Image& image : graph.images) {
@@ -384,14 +396,14 @@ void PhotoGraphs::run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, con
   Stopwatch watch;
   ask(poll, 0.0);
   describe(ends, jobs, options);
-  const bool pinned = std::ranges::any_of(jobs, through_pinned);
+  const bool pinned = !asked_.output || std::ranges::any_of(jobs, through_pinned);
   const bool waits = pinned || options.stream == nullptr;
   if (waits) network_.wait();  // for those that did not
   if (*reinterpret_cast<volatile int*>(not_finite_.data()) != 0) {
     network_.wait();
     check_finite();
   }
-  if (network_.lowered().inputs.size() > 1) network_.make_staging();
+  if (network_.lowered().inputs.size() > 1 || !asked_.output) network_.make_staging();
   Graph* graph = find();
   std::unique_ptr<Graph> fresh;
   if (graph == nullptr) {
@@ -423,7 +435,7 @@ void PhotoGraphs::run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, con
   check_finite();
   ask(poll, 1.0);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    if (jobs[i].out_on_device) continue;
+    if (jobs[i].out_on_device || !asked_.output) continue;
     const MutablePhotoRef& to = jobs[i].out;
     copy_rows(to.data, to.stride, graph->images[i].pinned_out, graph->images[i].out.stride, row_bytes(to),
               to.height);

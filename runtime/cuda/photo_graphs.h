@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -37,12 +38,13 @@ class PhotoGraphs {
   // Everything a graph depends on. Addresses of photos that pass through pinned memory are offsets from
   // their start, their strides are those in there. A gate is only its stride there.
   struct Kind {
-    std::size_t input = 0, output = 0;
+    std::size_t input = 0;
+    std::optional<std::size_t> output;  // none: all outputs to their staging
     Luminance luminance = Luminance::cie_l;
     ColorSpace space = ColorSpace::lab;
-    float chroma = 1.0f;
+    float chroma = 1.0f, limit = kNoLimit;
     ByteRounding rounding = ByteRounding::nearest_even;
-    bool prepared = false;  // the luminance planes are in the arena
+    bool prepared = false;  // the luminance planes are in the arena, and what depends on them alone
     std::vector<PhotoJob> jobs;
     friend bool operator==(const Kind&, const Kind&) = default;
   };

@@ -23,33 +23,38 @@ std::int64_t CudaProgram::arena_bytes() const {
   return network_.arena_bytes() + photos_.bytes();
 }
 
-void CudaProgram::enqueue(Stream stream) const {
+void CudaProgram::enqueue(std::size_t first_step, Stream stream) const {
   network_.upload_inputs(stream);
-  network_.run_steps(network_.lowered().steps.size(), stream);
+  network_.run_steps(first_step, network_.lowered().steps.size(), stream);
   network_.download_outputs(stream);
 }
 
-void CudaProgram::run(const Poll& poll) {
+void CudaProgram::run(const Poll& poll, bool kept) {
   ask(poll, 0.0);
+  const std::size_t first_step = kept && kept_ ? network_.lowered().kept_steps : 0;
+  std::unique_ptr<Recording>& recording = first_step > 0 ? behind_kept_ : recording_;
+  kept_ = false;
   network_.make_staging();
   photos_.forget_planes();
   const Stream stream = network_.own_stream();
   network_.put(stream, [&] {
-    if (recording_) {
-      network_.launch(*recording_, stream);
+    if (recording) {
+      network_.launch(*recording, stream);
     } else {
       // Step by step first: a library loads its code at the first launch, which a capture does not allow.
-      network_.device().launch([&] { enqueue(stream); });
+      network_.device().launch([&] { enqueue(first_step, stream); });
     }
   });
-  if (!recording_) recording_ = network_.device().record([this](Stream s) { enqueue(s); });
+  if (!recording) recording = network_.device().record([&](Stream s) { enqueue(first_step, s); });
   network_.wait();
+  kept_ = true;
   ask(poll, 1.0);
 }
 
 std::span<const StepProfile> CudaProgram::profile() {
   network_.make_staging();
   photos_.forget_planes();
+  kept_ = false;
   const Stream stream = network_.own_stream();
   network_.put(stream, [&] {
     network_.upload_inputs(stream);
@@ -65,8 +70,8 @@ std::span<const StepProfile> CudaProgram::profile() {
 
 std::vector<double> CudaProgram::device_seconds(int runs) {
   const Stream stream = network_.own_stream();
-  const auto steps =
-      network_.device().record([this](Stream s) { network_.run_steps(network_.lowered().steps.size(), s); });
+  const auto steps = network_.device().record(
+      [this](Stream s) { network_.run_steps(0, network_.lowered().steps.size(), s); });
   std::vector<double> seconds;
   network_.put(stream, [&] {
     for (int i = 0; i < runs; ++i)
@@ -79,6 +84,7 @@ std::vector<double> CudaProgram::device_seconds(int runs) {
 void CudaProgram::run_photos(const PhotoEnds& ends, std::span<const PhotoJob> jobs,
                              const PhotoOptions& options, const Poll& poll, PhotoTimings& timings) {
   const ThreadScope scope(threads_);
+  kept_ = false;
   photos_.run(ends, jobs, options, poll, timings);
 }
 

@@ -22,7 +22,7 @@ class CudaProgram final : public Program {
 
   TensorRef input(std::string_view name) override;
   TensorRef output(std::string_view name) override;
-  void run(const Poll& poll) override;
+  void run(const Poll& poll, bool kept) override;
   std::span<const StepProfile> profile() override;
   std::int64_t arena_bytes() const override;
   void run_photos(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
@@ -33,11 +33,12 @@ class CudaProgram final : public Program {
   std::vector<double> device_seconds(int runs);
 
  private:
-  void enqueue(Stream stream) const;
+  void enqueue(std::size_t first_step, Stream stream) const;
 
   BoundNetwork network_;
   PhotoGraphs photos_;
-  std::unique_ptr<Recording> recording_;
+  std::unique_ptr<Recording> recording_, behind_kept_;  // of run(): of all steps, of those behind the kept
+  bool kept_ = false;                                   // what kept steps made is of the latest run()
   std::vector<StepProfile> profile_;
   int threads_;
 };

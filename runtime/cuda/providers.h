@@ -68,7 +68,7 @@ class Lowering : public LoweringBooks {
     std::optional<OutputMap> map;
     std::size_t end = 0;  // steps that there were when the output was ready
   };
-  void place_inputs();
+  void place_inputs(std::size_t begin, std::size_t end);  // of the graph's
   void lower(const Node& node);
   void place_output(std::size_t i);
   void finish();

@@ -43,10 +43,13 @@ class DeviceWeights {
 // How a program becomes a colorizer of photos: the photo's luminance plane, resized, is input `input`
 // [n, 1, h, w]; output `output` [n, 2, h, w] is upsampled to the photo and merged with its own luminance.
 // Inputs beside `input` are what the caller wrote into Program::input(), now or before an earlier call.
+// Without an `output` no photo is made: all outputs are there as after run().
 struct PhotoEnds {
   std::string_view input, output;
   Luminance luminance = Luminance::cie_l;
   ColorSpace space = ColorSpace::lab;  // of `output`
+  float unit = 1.0f;                   // what 1 in `output` is in units of `space`
+  float limit = kNoLimit;              // `output` beyond +-limit counts as that
   friend bool operator==(const PhotoEnds&, const PhotoEnds&) = default;
 };
 
@@ -71,7 +74,8 @@ struct PhotoOptions {
   float chroma = 1.0f;
   ByteRounding rounding = ByteRounding::nearest_even;
   // The photos are those of the latest call: their luminance planes are used again. Where they cannot be
-  // (another size, other work in between) they are made again.
+  // (another size, other work in between) they are made again. A program that keeps what depends on them
+  // alone (CompileOptions::keep) does not run that again either.
   bool prepared = false;
   // CUDA: the caller's stream, ordered with what he put on it before; with all photos on the device
   // run_photos returns before the work is done. nullptr: a stream of the program's own, done on return. With
@@ -104,8 +108,9 @@ class Program {
   // for a run_photos() that returned before its work was done: what it reads may be written.
   virtual TensorRef input(std::string_view name) = 0;
   virtual TensorRef output(std::string_view name) = 0;
-  // Inputs to outputs. Allocates nothing. `poll` may be empty.
-  virtual void run(const Poll& poll = {}) = 0;
+  // Inputs to outputs. Allocates nothing. `poll` may be empty. kept: the inputs that CompileOptions::keep
+  // names are those of the latest run: where what depends on them alone is still there it is not run again.
+  virtual void run(const Poll& poll = {}, bool kept = false) = 0;
   // The same, timing each step on the way.
   virtual std::span<const StepProfile> profile() = 0;
   virtual std::int64_t arena_bytes() const = 0;
@@ -121,6 +126,8 @@ struct CompileOptions {
   bool optimize = true;  // run the passes
   // Providers never asked, by name, e.g. "onednn": benches and tests force another one this way.
   std::vector<std::string> without;
+  // Inputs that stay while others change: what depends on these alone stays in the arena.
+  std::vector<std::string> keep = {};
 };
 
 class Backend {

@@ -3,6 +3,7 @@
 // executed by a backend's Program.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -152,6 +153,9 @@ struct Graph {
   std::vector<Node> nodes;       // in execution order
   std::vector<Binding> inputs;   // filled by the caller, NCHW
   std::vector<Binding> outputs;  // read by the caller, never removed by a pass
+  // Set by keep_first(): the first nodes read none of the inputs but the first ones, and what they make is
+  // kept from run to run. 0 = nothing is.
+  std::size_t kept_inputs = 0, kept_nodes = 0;
 };
 
 // Every value a node reads: its inputs and the residuals in its epilogue.

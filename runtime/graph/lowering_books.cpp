@@ -67,6 +67,18 @@ void LoweringBooks::record(std::size_t step) {
   touched_.clear();
 }
 
+void LoweringBooks::keep(std::size_t steps) {
+  kept_steps_ = steps;
+  keeping_ = true;
+}
+
+void LoweringBooks::keep_to(int last_step) {
+  for (BufferLife& life : lives_) {
+    const auto kept = static_cast<int>(kept_steps_);
+    if (life.first_step < kept && life.last_step >= kept) life.last_step = last_step;
+  }
+}
+
 StepProfile LoweringBooks::profile(std::string provider, const Dims& output, std::int64_t macs) const {
   return {node_->name, std::string(op_name(node_->op)), std::move(provider), output, macs, 0.0};
 }

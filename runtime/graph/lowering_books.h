@@ -62,7 +62,14 @@ class LoweringBooks {
   std::vector<BufferLife> take_lives() { return std::move(lives_); }
   // Never written over: its memory is somebody else's too.
   void share(int buffer) { shared_[static_cast<std::size_t>(buffer)] = true; }
-  bool shared(int buffer) const { return shared_[static_cast<std::size_t>(buffer)]; }
+  bool shared(int buffer) const {
+    return shared_[static_cast<std::size_t>(buffer)] || (keeping_ && made_before(buffer, kept_steps_));
+  }
+  // All nodes that the graph keeps are lowered, as this many steps: what they made is not written over any
+  // more. keep_to() then lets it live as long as the program's last step.
+  void keep(std::size_t steps);
+  void keep_to(int last_step);
+  std::size_t kept_steps() const { return kept_steps_; }
   StepProfile profile(std::string provider, const Dims& output, std::int64_t macs) const;
 
  private:
@@ -73,7 +80,13 @@ class LoweringBooks {
   std::vector<std::optional<ConcatSlice>> slices_;  // by value
   std::vector<BufferLife> lives_;
   std::vector<bool> shared_;  // by buffer
+  bool made_before(int buffer, std::size_t step) const {
+    return lives_[static_cast<std::size_t>(buffer)].first_step < static_cast<int>(step);
+  }
+
   std::vector<int> touched_;
+  std::size_t kept_steps_ = 0;
+  bool keeping_ = false;
 };
 
 }  // namespace cuhue

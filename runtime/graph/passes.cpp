@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
+
+#include "weights/status.h"
 
 namespace cuhue {
 namespace {
@@ -255,6 +258,28 @@ void optimize(Graph& g) {
   fuse_epilogues(g);
   fuse_scale(g);
   remove_dead(g);
+}
+
+void keep_first(Graph& g, std::span<const std::string> inputs) {
+  g.kept_inputs = g.kept_nodes = 0;
+  if (inputs.empty()) return;
+  const auto named = [&](const Binding& b) { return std::ranges::find(inputs, b.name) != inputs.end(); };
+  for (const std::string& name : inputs) {
+    if (std::ranges::find(g.inputs, name, &Binding::name) == g.inputs.end())
+      throw Error(Status::usage, "no input named " + name + " in this network: nothing to keep");
+  }
+  const auto others = std::ranges::stable_partition(g.inputs, named);
+  std::vector<bool> changes(g.values.size(), false);
+  const auto index = [](ValueId v) { return static_cast<std::size_t>(v); };
+  for (const Binding& b : others) changes[index(b.value)] = true;
+  for (const Node& node : g.nodes) {
+    changes[index(node.output)] =
+        std::ranges::any_of(uses(node), [&](ValueId v) { return changes[index(v)]; });
+  }
+  const auto rest =
+      std::ranges::stable_partition(g.nodes, [&](const Node& n) { return !changes[index(n.output)]; });
+  g.kept_inputs = g.inputs.size() - others.size();
+  g.kept_nodes = g.nodes.size() - rest.size();
 }
 
 }  // namespace cuhue

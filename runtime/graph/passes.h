@@ -3,6 +3,9 @@
 // has run. A value that is a graph output, or is used more than once, is never fused away.
 #pragma once
 
+#include <span>
+#include <string>
+
 #include "runtime/graph/graph.h"
 
 namespace cuhue {
@@ -17,5 +20,9 @@ void remove_dead(Graph& g);     // nodes and values no output depends on (params
 
 // All of them in the order that works.
 void optimize(Graph& g);
+
+// Not a rewrite, but an order, behind all others: puts first what reads no inputs but those named, so that a
+// program that keeps it can run the rest alone. Error(Status::usage) names an input that is not there.
+void keep_first(Graph& g, std::span<const std::string> inputs);
 
 }  // namespace cuhue

@@ -388,3 +388,39 @@ TEST_CASE("optimize: a dead reader does not keep a conv from being fused") {
   optimize(g);
   CHECK(op_names(g) == Names{"convolution"});
 }
+
+// ---- keep_first
+
+TEST_CASE("keep_first: what reads only the named inputs comes first, both in the order they were stated") {
+  Builder b;
+  const ValueId labels = b.input("labels", {1, 2, 4, 4}), grey = b.input("grey", {1, 2, 4, 4});
+  const ValueId l1 = b.relu(labels), g1 = b.relu(grey);
+  const ValueId both = b.add(l1, g1), g2 = b.affine(g1, 2, 0), l2 = b.affine(l1, 2, 0);
+  b.output("y", b.concat({both, g2, l2}));
+  Graph g = b.take();
+  const std::string keep[] = {"grey"};
+  keep_first(g, keep);
+  check_graph(g);
+  CHECK(op_names(g) == Names{"activation", "affine", "activation", "add", "affine", "concat"});
+  CHECK(g.nodes[0].inputs == std::vector<ValueId>{grey});
+  CHECK(g.kept_nodes == 2);
+  CHECK(g.kept_inputs == 1);
+  CHECK(g.inputs[0].name == "grey");
+  const std::string unknown[] = {"gray"};
+  CHECK(contains(error_of([&] { keep_first(g, unknown); }).what(), "gray"));
+  keep_first(g, {});
+  CHECK(g.kept_nodes == 0);
+}
+
+TEST_CASE("keep_first: a residual in an epilogue is read too") {
+  Builder b;
+  const ValueId grey = b.input("grey", {1, 2, 4, 4}), labels = b.input("labels", {1, 2, 4, 4});
+  const ValueId sum = b.add(b.conv(grey, "c", {.out = 2, .pad = 1}), b.relu(labels));
+  b.output("y", sum);
+  Graph g = b.take();
+  optimize(g);
+  const std::string keep[] = {"grey"};
+  keep_first(g, keep);
+  check_graph(g);
+  CHECK(g.kept_nodes == (g.nodes.size() == 2 ? 0 : 1));  // fused or not
+}

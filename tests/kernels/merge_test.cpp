@@ -403,6 +403,29 @@ TEST_CASE("where a gate is shut a pixel is its grey, where it is open it has all
   }
 }
 
+TEST_CASE("a map beyond its limit counts as at it, before it is interpolated") {
+  for (const ColorSpace space : {ColorSpace::lab, ColorSpace::yuv}) {
+    Case c{67, 33, 16, 9, 1, 3};
+    c.space = space;
+    c.ab_range = 3;
+    const Picture photo = random_picture(c, 81);
+    auto ab = random_ab(c, 82);
+    Picture out = make_picture(c.w, c.h, 3, 1), expected = out, open = out;
+    MergeParams p = params(c, photo, out, ab);
+    p.chroma = space == ColorSpace::lab ? 40.0f : 0.5f;
+    p.limit = 1;
+    merge_cpu(p);
+    p.limit = kNoLimit;
+    p.out = params(c, photo, open, ab).out;
+    merge_cpu(p);
+    for (float& v : ab) v = std::clamp(v, -1.0f, 1.0f);
+    p.out = params(c, photo, expected, ab).out;
+    merge_cpu(p);
+    CHECK(out.bytes == expected.bytes);
+    CHECK(open.bytes != expected.bytes);
+  }
+}
+
 TEST_CASE("the padding of a map colours nothing") {
   for (const Case& size : {Case{67, 33, 32, 32, 1, 3}, Case{9, 5, 64, 32, 1, 3}, Case{1, 1, 32, 32, 1, 3}}) {
     for (const std::int64_t used_w : {std::int64_t{1}, std::int64_t{7}, size.ab_w}) {

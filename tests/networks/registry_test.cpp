@@ -64,13 +64,24 @@ std::vector<std::byte> weight_file(const Network& n, const std::string& name, in
 }  // namespace
 
 TEST_CASE("a system's networks are split at spaces, and each is in the table") {
-  System two;
-  two.networks = "segnet colornet";
-  CHECK(networks_of(two) == std::vector<std::string_view>{"segnet", "colornet"});
+  CHECK(names_in("segnet colornet") == std::vector<std::string_view>{"segnet", "colornet"});
+  CHECK(names_in("").empty());
   for (const System& system : systems()) {
-    REQUIRE_FALSE(networks_of(system).empty());
-    for (const std::string_view name : networks_of(system)) CHECK(find_network(name) != nullptr);
+    REQUIRE_FALSE(names_in(system.networks).empty());
+    for (const std::string_view list : {system.networks, system.optional})
+      for (const std::string_view name : names_in(list)) CHECK(find_network(name) != nullptr);
   }
+}
+
+TEST_CASE("a system is known by its networks, with or without those it can do without") {
+  using Names = std::vector<std::string_view>;
+  CHECK(system_for_networks(Names{"colornet"}).name == "semantic");
+  CHECK(system_for_networks(Names{"segnet", "colornet"}).name == "semantic");
+  CHECK(system_for_networks(Names{"lite"}).name == "lite");
+  CHECK_THROWS_AS(system_for_networks(Names{"segnet"}), Error);
+  CHECK_THROWS_AS(system_for_networks(Names{"colornet", "colornet"}), Error);
+  CHECK_THROWS_AS(system_for_networks(Names{"colornet", "segnet", "segnet"}), Error);
+  CHECK_THROWS_AS(system_for_networks(Names{"colornet", "lite"}), Error);
 }
 
 TEST_CASE("eccv16 has the tensors and the cost of the published network") {

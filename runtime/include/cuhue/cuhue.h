@@ -347,7 +347,8 @@ typedef struct cuhue_system_info {
   size_t struct_size;
   const char* name; /* "eccv16", "lite" */
   const char* about;
-  const char* networks; /* names of the networks whose weights it needs, separated by spaces */
+  const char* networks;          /* names of the networks whose weights it needs, separated by spaces */
+  const char* optional_networks; /* of those it can do without, where something is given in their place */
 } cuhue_system_info;
 
 CUHUE_API size_t cuhue_system_count(void);
@@ -369,7 +370,8 @@ typedef struct cuhue_colorize_options {
    * done on return. */
   void* stream;
   /* Nonzero: the photos are those of the latest call, unchanged: what was prepared of them is used again.
-   * For the next picture after hints or a mask have changed. */
+   * For the next picture after hints, a mask or labels have changed. semantic: labels that were found are not
+   * looked for again, and of a single photo the network's half that sees no labels is not run again. */
   int keep_photos;
   /* masks-gan. Nonzero: colours are multiplied by the mask, at full resolution: where it is black the photo
    * keeps its grey. As published the network alone decides what it does with the mask. */
@@ -399,10 +401,16 @@ CUHUE_API cuhue_status cuhue_colorizer_set(cuhue_colorizer* colorizer, const cha
                                            cuhue_error* error);
 /* Which format a colour picture of `input` should have: RGB or RGBA of the same depth; of video RGB8. */
 CUHUE_API cuhue_pixel_format cuhue_output_format(cuhue_pixel_format input);
-/* Colours `count` photos in one network batch (masks-gan: one after another). Photos may differ in size and
- * format; outputs[i] has the size and depth of inputs[i] and an RGB, RGBA, BGR or BGRA format; it may be
- * inputs[i] itself. Alpha is copied. The second call with the same count and sizes allocates nothing. timings
- * may be NULL. All structs of an array have one struct_size. */
+/* Which size the result of a photo of this size has: the photo's, but for systems that as_published give
+ * their own (semantic: 352 x 352). */
+CUHUE_API cuhue_status cuhue_colorizer_result_size(const cuhue_colorizer* colorizer,
+                                                   const cuhue_colorize_options* options, int64_t* width,
+                                                   int64_t* height, cuhue_error* error);
+/* Colours `count` photos in one network batch (masks-gan, semantic: one after another). Photos may differ in
+ * size and format; outputs[i] has the size (but see cuhue_colorizer_result_size) and depth of inputs[i] and
+ * an RGB, RGBA, BGR or BGRA format; it may be inputs[i] itself. Alpha is copied. The second call with the
+ * same count and sizes allocates nothing. timings may be NULL. All structs of an array have one struct_size.
+ */
 CUHUE_API cuhue_status cuhue_colorize(cuhue_colorizer* colorizer, const cuhue_pixels* inputs,
                                       const cuhue_pixels* outputs, size_t count,
                                       const cuhue_colorize_options* options, cuhue_timings* timings,
@@ -467,6 +475,40 @@ CUHUE_API cuhue_status cuhue_colorizer_suggest(cuhue_colorizer* colorizer, size_
                                                const cuhue_pixels* picture, int64_t x, int64_t y,
                                                cuhue_suggestion* suggestions, size_t capacity, size_t* count,
                                                cuhue_error* error);
+
+/* ---- labels of what is in a photo (system semantic) */
+
+/* A label map is a CUHUE_GREY8 picture of the size of the photo's result (cuhue_colorizer_result_size); each
+ * byte is the number of a label. */
+typedef struct cuhue_label_info {
+  size_t struct_size;
+  const char* name; /* "sky" */
+  uint8_t rgb[3];   /* on display */
+} cuhue_label_info;
+
+CUHUE_API size_t cuhue_label_count(void); /* 60: 0 = background, and 59 things */
+CUHUE_API cuhue_status cuhue_label_at(size_t index, cuhue_label_info* info, cuhue_error* error);
+/* Every pixel of a map in its label's colour: view is CUHUE_RGB8 of the map's size. */
+CUHUE_API cuhue_status cuhue_label_view(const cuhue_pixels* map, const cuhue_pixels* view,
+                                        cuhue_error* error);
+
+/* What photo `photo` of the calls to come is coloured by. Without a map network segnet finds the labels; when
+ * the colorizer has no weights of it, a call without a map fails with CUHUE_WEIGHTS. CUHUE_USAGE: a number
+ * that is no label; when the photo is coloured, a map of another size. Nothing of it is kept.
+ *
+ * To change labels: take the map of cuhue_colorizer_labels, or of cuhue_colorizer_find_labels before anything
+ * is coloured, write into it, set it, and call cuhue_colorize with keep_photos. */
+CUHUE_API cuhue_status cuhue_colorizer_set_labels(cuhue_colorizer* colorizer, size_t photo,
+                                                  const cuhue_pixels* map, cuhue_error* error);
+CUHUE_API cuhue_status cuhue_colorizer_clear_labels(cuhue_colorizer* colorizer, cuhue_error* error);
+/* Fills map->data: by what photo `photo` of the latest cuhue_colorize was coloured. as_published: as the
+ * labels come back there, which loses one of 1, 2, 7, 9, 14 and 31. */
+CUHUE_API cuhue_status cuhue_colorizer_labels(const cuhue_colorizer* colorizer, size_t photo,
+                                              const cuhue_pixels* map, cuhue_error* error);
+/* Fills map->data: what network segnet sees in a photo in host memory. options: as_published; may be NULL. */
+CUHUE_API cuhue_status cuhue_colorizer_find_labels(cuhue_colorizer* colorizer, const cuhue_pixels* picture,
+                                                   const cuhue_colorize_options* options,
+                                                   const cuhue_pixels* map, cuhue_error* error);
 
 CUHUE_API cuhue_status cuhue_colorizer_memory(const cuhue_colorizer* colorizer, cuhue_memory* memory,
                                               cuhue_error* error);

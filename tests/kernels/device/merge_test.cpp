@@ -40,6 +40,7 @@ struct Options {
   ColorSpace space = ColorSpace::lab;
   std::int64_t used_h = 0, used_w = 0;
   Saturation saturation = Saturation::kept;
+  float limit = kNoLimit;
 };
 
 // Levels for each pixel of a photo in host and device memory, the first one at an odd address.
@@ -67,13 +68,13 @@ void on_cpu(const PhotoRef& photo, const MutablePhotoRef& out, const Size& s, st
   if (o.upsampling == AbUpsampling::nearest) upsample_nearest_cpu(params);
   if (o.upsampling == AbUpsampling::bilinear) upsample_bilinear_cpu(params);
   merge_cpu({photo, out, map.data(), large.h, large.w, o.chroma, o.rounding, o.space, o.used_h, o.used_w,
-             gate, o.saturation});
+             gate, o.saturation, o.limit});
 }
 
 void on_device(const PhotoRef& photo, const MutablePhotoRef& out, const Colours& ab, const Options& o,
                int* not_finite = nullptr, const GateRef& gate = {}) {
   merge_cuda({photo, out, ab.device.ref(), o.upsampling, o.factor, o.scale, o.chroma, o.rounding, not_finite,
-              o.space, o.used_h, o.used_w, gate, o.saturation},
+              o.space, o.used_h, o.used_w, gate, o.saturation, o.limit},
              nullptr);
 }
 
@@ -166,6 +167,7 @@ TEST_CASE("merge: YUV, gates, padded maps, paled colours and every rounding give
           options.rounding = kRoundings[moved % 3];
           options.space = space;
           options.saturation = saturation;
+          if (moved % 3 == 0) options.limit = space == ColorSpace::lab ? 30.0f : 0.4f;
           options.used_h = moved % 4 == 0 ? 0 : (s.ab_h + 1) / 2;
           options.used_w = moved % 4 == 1 ? 0 : s.ab_w * 2 / 3 + 1;
           const Result& result = kResults[moved / 2 % 4];

@@ -14,6 +14,7 @@
 #include "kernels/core/parallel.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/instance_norm/instance_norm.h"
+#include "kernels/labels/labels.h"
 #include "kernels/merge/merge.h"
 #include "kernels/prepare/prepare.h"
 #include "kernels/reorder/reorder.h"
@@ -199,6 +200,42 @@ void reorder(benchmark::State& state) {  // threads, block of x, block of out
   count_bytes(state, 2 * 4 * x.ref.image());
 }
 
+// A label map in patches, with some noise.
+std::vector<std::uint8_t> random_labels(std::int64_t width, std::int64_t height) {
+  std::vector<std::uint8_t> v(static_cast<std::size_t>(width * height));
+  std::uint64_t state = 42;
+  for (std::int64_t i = 0; i < width * height; ++i)
+    v[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(
+        next_random(state) % 16 == 0 ? next_random(state) % 60 : (i % width / 90 + i / width / 70) % 60);
+  return v;
+}
+
+void resize_labels(benchmark::State& state) {  // threads, up or down: 352x352 and a photo
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const bool down = state.range(1) != 0;
+  const std::int64_t in_w = down ? kPhotoWidth : 352, in_h = down ? kPhotoHeight : 352,
+                     out_w = down ? 352 : kPhotoWidth, out_h = down ? 352 : kPhotoHeight;
+  const std::vector<std::uint8_t> map = random_labels(in_w, in_h);
+  std::vector<std::uint8_t> out(static_cast<std::size_t>(out_w * out_h));
+  while (state.KeepRunning())
+    resize_labels_cpu({{map.data(), in_w, in_h, in_w}, {out.data(), out_w, out_h, out_w}});
+  count_bytes(state, in_w * in_h + out_w * out_h);
+}
+
+void view_labels(benchmark::State& state) {  // threads
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const std::vector<std::uint8_t> map = random_labels(kPhotoWidth, kPhotoHeight);
+  std::vector<std::uint8_t> out(map.size() * 3);
+  ViewLabelsParams p;
+  p.map = {map.data(), kPhotoWidth, kPhotoHeight, kPhotoWidth};
+  p.out = out.data();
+  p.out_stride = 3 * kPhotoWidth;
+  for (std::size_t i = 0; i < 256; ++i)
+    for (std::size_t c = 0; c < 3; ++c) p.palette.rgb[i][c] = static_cast<std::uint8_t>(i * (c + 3));
+  while (state.KeepRunning()) view_labels_cpu(p);
+  count_bytes(state, 4 * kPhotoWidth * kPhotoHeight);
+}
+
 using Kind = ElementwiseKind;
 using Args = std::vector<std::vector<std::int64_t>>;
 const Args kPhotos = {{1, 2}, {1, 3, 4}, {1, 2}};
@@ -230,6 +267,8 @@ BENCHMARK_CAPTURE(elementwise, affine_add_relu,
 BENCHMARK(upsample_nearest)->ArgsProduct(kBlocks)->UseRealTime();
 BENCHMARK(upsample_bilinear)->ArgsProduct({{1, 2}, {1}, {2}, {4}})->UseRealTime();
 BENCHMARK(upsample_bilinear)->ArgsProduct({{1, 2}, {1, 8}, {64}, {2}})->UseRealTime();
+BENCHMARK(resize_labels)->ArgsProduct({{1, 2}, {0, 1}})->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(view_labels)->ArgsProduct({{1, 2}})->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(reorder)->ArgsProduct({{1, 2}, {1, 8, 256}, {1, 8, 256}})->UseRealTime();
 
 }  // namespace

@@ -34,15 +34,20 @@ std::vector<std::string> words(const char* text) {
   return list;
 }
 
-// Name and networks of every system; `lite` first, then the library's order.
-std::vector<std::pair<std::string, std::vector<std::string>>> known_systems() {
-  std::vector<std::pair<std::string, std::vector<std::string>>> systems;
+struct KnownSystem {
+  std::string name;
+  std::vector<std::string> networks, optional;  // those it needs, those it can do without
+};
+
+// `lite` first, then the library's order.
+std::vector<KnownSystem> known_systems() {
+  std::vector<KnownSystem> systems;
   for (std::size_t i = 0; i < cuhue_system_count(); ++i) {
     auto info = sized<cuhue_system_info>();
     call(cuhue_system_at, i, &info);
-    systems.emplace_back(info.name, words(info.networks));
+    systems.push_back({info.name, words(info.networks), words(info.optional_networks)});
   }
-  std::stable_partition(systems.begin(), systems.end(), [](const auto& s) { return s.first == "lite"; });
+  std::stable_partition(systems.begin(), systems.end(), [](const auto& s) { return s.name == "lite"; });
   return systems;
 }
 
@@ -62,9 +67,9 @@ struct Chosen {
 };
 
 std::string default_system() {
-  for (const auto& [name, networks] : known_systems()) {
+  for (const KnownSystem& system : known_systems()) {
     const auto at_hand = [](const std::string& network) { return find_weights(network).has_value(); };
-    if (std::all_of(networks.begin(), networks.end(), at_hand)) return name;
+    if (std::all_of(system.networks.begin(), system.networks.end(), at_hand)) return system.name;
   }
   throw_missing_weights("lite");
 }
@@ -84,22 +89,21 @@ Chosen choose(const ColorizeOptions& options) {
   }
   const auto systems = known_systems();
   const auto system =
-      std::find_if(systems.begin(), systems.end(), [&](const auto& s) { return s.first == chosen.system; });
+      std::find_if(systems.begin(), systems.end(), [&](const auto& s) { return s.name == chosen.system; });
   if (system == systems.end()) {
     std::string names;
-    for (const auto& [name, _] : systems) names += (names.empty() ? "" : ", ") + name;
+    for (const KnownSystem& s : systems) names += (names.empty() ? "" : ", ") + s.name;
     throw Failure(CUHUE_USAGE, "system '" + chosen.system + "' is unknown; -n takes one of: " + names);
   }
-  for (const std::string& network : system->second) {
-    if (chosen.has(network)) continue;
-    if (options.formula) {
-      chosen.add(formula_weights(network), "formula");
-    } else {
-      const auto file = find_weights(network);
-      if (!file) throw_missing_weights(network);
-      chosen.add(network_weights(network, file->string(), false), file->string());
-    }
-  }
+  const auto add = [&](const std::string& network, bool needed) {
+    if (chosen.has(network)) return;
+    if (options.formula) return chosen.add(formula_weights(network), "formula");
+    const auto file = find_weights(network);
+    if (!file && needed) throw_missing_weights(network);
+    if (file) chosen.add(network_weights(network, file->string(), false), file->string());
+  };
+  for (const std::string& network : system->networks) add(network, true);
+  for (const std::string& network : system->optional) add(network, false);
   return chosen;
 }
 
@@ -266,14 +270,18 @@ class ColorizeRun {
     }
   }
 
+  // A picture of another size than the photo's, where the system makes one.
+  static void fit_result(const cuhue_colorizer* colorizer, const cuhue_colorize_options& options,
+                         Work& work) {
+    const cuhue_pixels in = pixels_of(work.input.get()), out = pixels_of(work.result());
+    std::int64_t width = in.width, height = in.height;
+    call(cuhue_colorizer_result_size, colorizer, &options, &width, &height);
+    if (width == out.width && height == out.height) return;
+    work.output =
+        make<Picture>(cuhue_image_create, width, height, cuhue_output_format(in.format), work.input.get());
+  }
+
   void colorize(int worker, std::span<Work* const> works) {
-    std::vector<cuhue_pixels> in, out;
-    std::vector<std::size_t> pictures;
-    for (const Work* w : works) {
-      pictures.push_back(w->index);
-      in.push_back(pixels_of(w->input.get()));
-      out.push_back(pixels_of(w->result()));
-    }
     auto o = sized<cuhue_colorize_options>();
     o.chroma = static_cast<float>(options_.chroma);
     o.temperature = static_cast<float>(options_.temperature);
@@ -281,11 +289,18 @@ class ColorizeRun {
     o.progress = on_progress;
     o.progress_user = this;
     auto t = sized<cuhue_timings>();
-    const ExtraCall photos{colorizers_[static_cast<std::size_t>(worker)].get(), in, out, pictures};
-    for (const auto& extra : extras_) {
-      extra->change(o);
-      extra->before(photos);
+    for (const auto& extra : extras_) extra->change(o);
+    cuhue_colorizer* const colorizer = colorizers_[static_cast<std::size_t>(worker)].get();
+    std::vector<cuhue_pixels> in, out;
+    std::vector<std::size_t> pictures;
+    for (Work* w : works) {
+      fit_result(colorizer, o, *w);
+      pictures.push_back(w->index);
+      in.push_back(pixels_of(w->input.get()));
+      out.push_back(pixels_of(w->result()));
     }
+    const ExtraCall photos{colorizer, in, out, pictures};
+    for (const auto& extra : extras_) extra->before(photos);
     call(cuhue_colorize, photos.colorizer, in.data(), out.data(), in.size(), &o, &t);
     std::vector<nlohmann::ordered_json> reports(works.size());
     for (const auto& extra : extras_) extra->after(photos, reports);

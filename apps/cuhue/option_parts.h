@@ -39,7 +39,7 @@ Setting parse_setting(const std::string& text, const std::string& network);
 // What CLI11 fills as text, turned into values after the parse.
 struct RawText {
   std::string device, precision, jobs, size;
-  std::vector<std::string> inputs, outputs, settings, rectangles;
+  std::vector<std::string> inputs, outputs, settings, rectangles, relabel, relabel_masks;
 };
 
 void add_common(CLI::App& app, CommonOptions& o);
@@ -60,5 +60,6 @@ struct SystemOptions {
 };
 SystemOptions hint_options();
 SystemOptions mask_options();
+SystemOptions label_options();
 
 }  // namespace cuhue::app

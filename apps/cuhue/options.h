@@ -40,11 +40,24 @@ struct Rectangle {
   std::int64_t x = 0, y = 0, width = 0, height = 0;  // pixels, from the top left
 };
 
+// What `semantic` is told of labels, and where it writes them.
+struct LabelOptions {
+  struct Relabel {
+    Rectangle rectangle;  // where there is no mask
+    std::string mask;     // file
+    std::string name;     // of the label
+  };
+  std::string map, save, view;      // files
+  std::vector<Relabel> relabel;     // rectangles, then masks
+  std::vector<std::string> listed;  // names of labels
+};
+
 struct ColorizeOptions : CommonOptions, DeviceOptions {
   std::string input, output, system, format;
   std::vector<std::string> weights;
   std::string hints, mask;  // files
   std::vector<Rectangle> mask_rectangles;
+  LabelOptions labels;
   std::vector<Setting> settings;
   bool formula = false;
   Jobs jobs;

@@ -4,6 +4,7 @@
 #include "kernels/argmax/argmax.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/instance_norm/instance_norm.h"
+#include "kernels/labels/labels.h"
 #include "kernels/pack/pack.h"
 #include "kernels/pad/pad.h"
 #include "kernels/pool/pool.h"
@@ -127,6 +128,39 @@ Case instance_norm_case(Element element, Dims dims) {
   return c;
 }
 
+// Of a label map: from the network to a photo of 12 megapixels and back.
+Case resize_labels_case(bool down) {
+  constexpr std::int64_t kSide = 352, kWidth = 4000, kHeight = 3000;
+  Case c;
+  c.name = down ? "labels/resize 12 MP to 352x352" : "labels/resize 352x352 to 12 MP";
+  c.bytes = static_cast<double>(kSide * kSide + kWidth * kHeight);
+  c.make = [=](Set& set) {
+    const std::int64_t in_w = down ? kWidth : kSide, in_h = down ? kHeight : kSide,
+                       out_w = down ? kSide : kWidth, out_h = down ? kSide : kHeight;
+    ResizeLabelsParams p;
+    p.map = {set.random_bytes(in_w * in_h), in_w, in_h, in_w};
+    p.out = {set.random_bytes(out_w * out_h), out_w, out_h, out_w};
+    return [p](Stream stream) { resize_labels_cuda(p, stream); };
+  };
+  return c;
+}
+
+Case view_labels_case() {
+  constexpr std::int64_t kWidth = 4000, kHeight = 3000;
+  Case c;
+  c.name = "labels/view 12 MP";
+  c.bytes = 4.0 * kWidth * kHeight;
+  c.make = [=](Set& set) {
+    ViewLabelsParams p;
+    p.map = {set.random_bytes(kWidth * kHeight), kWidth, kHeight, kWidth};
+    p.out = set.random_bytes(3 * kWidth * kHeight);
+    p.out_stride = 3 * kWidth;
+    p.palette = {};
+    return [p](Stream stream) { view_labels_cuda(p, stream); };
+  };
+  return c;
+}
+
 Case pack_case(bool unpack) {
   constexpr Dims kDims{1, 64, 256, 256};
   Case c;
@@ -190,6 +224,9 @@ std::vector<Case> op_cases() {
   cases.push_back(annealed_mean_case(32));
   cases.push_back(softmax_case());
   cases.push_back(argmax_case());
+  cases.push_back(resize_labels_case(false));
+  cases.push_back(resize_labels_case(true));
+  cases.push_back(view_labels_case());
   cases.push_back(pack_case(false));
   cases.push_back(pack_case(true));
   return cases;

@@ -25,12 +25,16 @@ const LabelPalette& label_palette();  // beyond the labels black
 class LabelMap {
  public:
   LabelMap() = default;
-  LabelMap(std::int64_t width, std::int64_t height)
-      : width_(width), height_(height), labels_(static_cast<std::size_t>(width * height)) {}
+  LabelMap(std::int64_t width, std::int64_t height) { resize(width, height); }
   // Of a grey picture of bytes. Error(Status::usage) names the format, or the first pixel that is no label.
   explicit LabelMap(const ConstPixelView& picture);
 
-  bool empty() const { return labels_.empty(); }
+  // Allocates nothing where there were as many pixels before. They are undefined.
+  void resize(std::int64_t width, std::int64_t height) {
+    width_ = width;
+    height_ = height;
+    labels_.resize(static_cast<std::size_t>(width * height));
+  }
   std::int64_t width() const { return width_; }
   std::int64_t height() const { return height_; }
   std::span<std::uint8_t> pixels() { return labels_; }

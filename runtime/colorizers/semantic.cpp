@@ -47,12 +47,6 @@ PictureSize size_of(const ConstPixelView& v) {
   return {v.width, v.height};
 }
 
-LabelMap resized(const LabelMap& map, const PictureSize& size) {
-  LabelMap out(size.width, size.height);
-  resize_labels_cpu({map.ref(), out.ref()});
-  return out;
-}
-
 void write_map(const LabelMap& map, const PixelView& out) {
   resize_labels_cpu({map.ref(), {out.data, out.width, out.height, out.stride}});
 }
@@ -112,10 +106,8 @@ class Semantic final : public Colorizer {
   const LabelMap* given_for(const ColorizeJob& job, std::size_t index, const ColorizeOptions& options) const;
   const Coloured* kept_for(const ColorizeJob& job, std::size_t index, const ColorizeOptions& options) const;
   void check(std::span<const ColorizeJob> jobs, const ColorizeOptions& options) const;
-  LabelMap found_in(const ColorizeJob& job, const ColorizeOptions& options, const Poll& poll,
-                    ColorizeTimings& timings);
-  LabelMap map_of(const ColorizeJob& job, std::size_t index, const ColorizeOptions& options, const Poll& poll,
-                  ColorizeTimings& timings);
+  void find_in(const ColorizeJob& job, const ColorizeOptions& options, const Poll& poll, LabelMap& map,
+               ColorizeTimings& timings);
   void run_one(const ColorizeJob& job, std::size_t index, const ColorizeOptions& options, const Poll& poll,
                ColorizeTimings& timings);
   void colour(Program& program, const ColorizeJob& job, const ColorizeOptions& options, const Poll& poll,
@@ -174,8 +166,8 @@ void Semantic::check(std::span<const ColorizeJob> jobs, const ColorizeOptions& o
   }
 }
 
-LabelMap Semantic::found_in(const ColorizeJob& job, const ColorizeOptions& options, const Poll& poll,
-                            ColorizeTimings& timings) {
+void Semantic::find_in(const ColorizeJob& job, const ColorizeOptions& options, const Poll& poll,
+                       LabelMap& map, ColorizeTimings& timings) {
   Stopwatch watch;
   const PictureSize planes = planes_of(size_of(job.in), options);
   Program& program = finder_->find({1, planes.height, planes.width}, {}).program;
@@ -197,7 +189,7 @@ LabelMap Semantic::found_in(const ColorizeJob& job, const ColorizeOptions& optio
     timings.network += t.network;
   }
   const TensorRef labels = program.output("labels");
-  LabelMap map(planes.width, planes.height);
+  map.resize(planes.width, planes.height);
   for (std::size_t i = 0; i < map.pixels().size(); ++i) {
     const float label = labels.data[i];
     if (!(label >= 0)) {
@@ -207,15 +199,6 @@ LabelMap Semantic::found_in(const ColorizeJob& job, const ColorizeOptions& optio
     map.pixels()[i] = static_cast<std::uint8_t>(label);
   }
   if (options.as_published) timings.network += watch.lap();
-  return map;
-}
-
-LabelMap Semantic::map_of(const ColorizeJob& job, std::size_t index, const ColorizeOptions& options,
-                          const Poll& poll, ColorizeTimings& timings) {
-  const LabelMap* given = given_for(job, index, options);
-  if (given != nullptr) return resized(*given, planes_of(size_of(job.in), options));
-  const Coloured* kept = kept_for(job, index, options);
-  return kept != nullptr && kept->found ? kept->map : found_in(job, options, poll, timings);
 }
 
 void Semantic::labels_of(std::size_t index, const PixelView& map) const {
@@ -239,7 +222,9 @@ void Semantic::find_labels(const ConstPixelView& photo, const ColorizeOptions& o
   ColorizeJob job;
   job.in = photo;
   ColorizeTimings timings;
-  write_map(found_in(job, options, {}, timings), map);
+  LabelMap found;
+  find_in(job, options, {}, found, timings);
+  write_map(found, map);
 }
 
 // ---- photos
@@ -281,19 +266,29 @@ void Semantic::run_one(const ColorizeJob& job, std::size_t index, const Colorize
     finding = [&poll](double fraction) { return poll(fraction * kLabelsShare); };
     colouring = [&poll](double fraction) { return poll(kLabelsShare + fraction * (1 - kLabelsShare)); };
   }
-  Coloured c;
+  const LabelMap* given = given_for(job, index, options);
+  const Coloured* before = kept_for(job, index, options);
+  Coloured& c = coloured_[index];
   c.photo = size_of(job.in);
   c.result = result_of(c.photo, options);
   c.as_published = options.as_published;
-  c.found = given_.find(index) == nullptr;
-  c.map = map_of(job, index, options, finding, timings);
+  c.found = given == nullptr;
+  if (given != nullptr) {
+    const PictureSize planes = planes_of(c.photo, options);
+    c.map.resize(planes.width, planes.height);
+    resize_labels_cpu({given->ref(), c.map.ref()});
+  } else if (before != nullptr && before->found) {
+    c.map = before->map;
+  } else {
+    find_in(job, options, finding, c.map, timings);
+  }
 
   Stopwatch watch;
   const ProgramCache::Found found = colours_.find({1, c.map.height(), c.map.width()}, {});
   timings.compile += watch.lap();
   std::ranges::copy(c.map.pixels(), found.program.input("labels").data);
   timings.prepare += watch.lap();
-  const bool kept = !found.fresh && latest_.size() == 1 && kept_for(job, index, options) != nullptr;
+  const bool kept = !found.fresh && latest_.size() == 1 && before != nullptr;
   if (options.as_published) {
     colour_as_published(found.program, job, kept, colouring, timings);
     for (std::uint8_t& label : c.map.pixels()) label = published::label_after(label);
@@ -302,7 +297,6 @@ void Semantic::run_one(const ColorizeJob& job, std::size_t index, const Colorize
     one.prepared = kept;
     colour(found.program, job, one, colouring, timings);
   }
-  coloured_.push_back(std::move(c));
 }
 
 // One after another: each at its own size, and its labels first.
@@ -313,7 +307,7 @@ void Semantic::run(std::span<const ColorizeJob> jobs, const ColorizeOptions& opt
   timings = {};
   ColorizeOptions one = options;
   one.prepared = options.prepared && jobs.size() == latest_.size();
-  coloured_.clear();
+  coloured_.resize(jobs.size());
   struct Progress {
     const Poll& poll;
     double done, count;

@@ -176,13 +176,6 @@ TEST_CASE("labels: as published a picture is the authors' arithmetic around both
   for (std::uint8_t& label : lowered.bytes) label = published::label_after(label);
   CHECK(s.labels(352, 352).bytes == lowered.bytes);
   CHECK(colour(s, photo, true, true).bytes == by_hand(lowered).bytes);
-  // A map of the user's is used as it is, and comes back lowered.
-  const Photo given = stripes(352, 352);
-  s.set(given);
-  CHECK(colour(s, photo, true, true).bytes == by_hand(given).bytes);
-  Photo back = given;
-  for (std::uint8_t& label : back.bytes) label = published::label_after(label);
-  CHECK(s.labels(352, 352).bytes == back.bytes);
 }
 
 TEST_CASE("labels: names, colours and views are data") {

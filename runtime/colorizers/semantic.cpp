@@ -88,7 +88,8 @@ class Semantic final : public Colorizer {
  private:
   // What a photo of the latest call was coloured by.
   struct Coloured {
-    LabelMap map;  // of the planes' size
+    LabelMap map;    // of the planes' size
+    LabelMap given;  // the user's, where there is one: map is made of it
     PictureSize photo, result;
     bool found = false;  // by the network
     bool as_published = false;
@@ -208,7 +209,8 @@ void Semantic::labels_of(std::size_t index, const PixelView& map) const {
                                    " photos (counted from 0); colour it first");
   }
   check_map(map, latest_[index].result);
-  write_map(latest_[index].map, map);
+  const Coloured& c = latest_[index];
+  write_map(c.found ? c.map : c.given, map);
 }
 
 void Semantic::find_labels(const ConstPixelView& photo, const ColorizeOptions& options,
@@ -277,6 +279,7 @@ void Semantic::run_one(const ColorizeJob& job, std::size_t index, const Colorize
     const PictureSize planes = planes_of(c.photo, options);
     c.map.resize(planes.width, planes.height);
     resize_labels_cpu({given->ref(), c.map.ref()});
+    c.given = *given;
   } else if (before != nullptr && before->found) {
     c.map = before->map;
   } else {
@@ -291,7 +294,8 @@ void Semantic::run_one(const ColorizeJob& job, std::size_t index, const Colorize
   const bool kept = !found.fresh && latest_.size() == 1 && before != nullptr;
   if (options.as_published) {
     colour_as_published(found.program, job, kept, colouring, timings);
-    for (std::uint8_t& label : c.map.pixels()) label = published::label_after(label);
+    for (LabelMap* map : {&c.map, &c.given})
+      for (std::uint8_t& label : map->pixels()) label = published::label_after(label);
   } else {
     ColorizeOptions one = options;
     one.prepared = kept;

@@ -61,18 +61,19 @@ const System& system_or_throw(std::string_view name) {
 }
 
 const System& system_for_networks(std::span<const std::string_view> networks) {
-  std::string given;
+  std::string list;
   for (const System& s : kSystems) {
-    const std::vector<std::string_view> needed = names_in(s.networks);
     std::vector<std::string_view> left(networks.begin(), networks.end());
-    const auto given_once = [&](std::string_view name) { return std::erase(left, name) == 1; };
-    if (!std::ranges::all_of(needed, given_once)) continue;
-    for (const std::string_view name : names_in(s.optional)) given_once(name);
-    if (left.empty()) return s;
+    const auto given = [&](std::string_view name) { return std::erase(left, name); };
+    const bool complete =
+        std::ranges::all_of(names_in(s.networks), [&](std::string_view name) { return given(name) == 1; });
+    const bool twice =
+        std::ranges::any_of(names_in(s.optional), [&](std::string_view name) { return given(name) > 1; });
+    if (complete && !twice && left.empty()) return s;
   }
-  for (const std::string_view n : networks) given += (given.empty() ? "" : ", ") + std::string(n);
+  for (const std::string_view n : networks) list += (list.empty() ? "" : ", ") + std::string(n);
   throw Error(Status::usage,
-              "no system works with exactly these weights (" + given + "); name one with its weights");
+              "no system works with exactly these weights (" + list + "); name one with its weights");
 }
 
 void check_job(const ColorizeJob& job, std::size_t index, const PictureSize& result) {

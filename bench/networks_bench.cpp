@@ -129,6 +129,57 @@ void forward(benchmark::State& state, const Case& c) {
   state.counters["of_peak"] = rate / peak_for(c.threads);
 }
 
+// What follows the change of a label: colornet as the system `semantic` runs it, all of it or what sees
+// labels.
+void label_edit(benchmark::State& state, int threads, bool keep_photo) {
+  auto error = sized<cuhue_error>();
+  auto engine_options = sized<cuhue_engine_options>();
+  engine_options.device = "cpu";
+  engine_options.threads = threads;
+  cuhue_engine* engine = nullptr;
+  cuhue_weights* weights = nullptr;
+  cuhue_colorizer* made = nullptr;
+  if (cuhue_engine_create(&engine_options, &engine, &error) != CUHUE_OK)
+    return state.SkipWithError(error.message);
+  const Engine owned_engine(engine);
+  if (cuhue_weights_formula("colornet", &weights, &error) != CUHUE_OK)
+    return state.SkipWithError(error.message);
+  const Weights owned_weights(weights);
+  if (cuhue_colorizer_create(engine, "semantic", &weights, 1, &made, &error) != CUHUE_OK)
+    return state.SkipWithError(error.message);
+  const std::unique_ptr<cuhue_colorizer, Freed<cuhue_colorizer, cuhue_colorizer_free>> colorizer(made);
+  constexpr std::int64_t kSide = 352;
+  std::vector<std::uint8_t> grey(kSide * kSide), rgb(3 * kSide * kSide), labels(kSide * kSide);
+  for (std::size_t i = 0; i < grey.size(); ++i) grey[i] = static_cast<std::uint8_t>(i * 37 % 211);
+  auto photo = sized<cuhue_pixels>();
+  photo.width = photo.height = kSide;
+  cuhue_pixels out = photo, map = photo;
+  photo.data = grey.data();
+  out.data = rgb.data();
+  map.data = labels.data();
+  photo.format = map.format = CUHUE_GREY8;
+  out.format = CUHUE_RGB8;
+  auto options = sized<cuhue_colorize_options>();
+  auto timings = sized<cuhue_timings>();
+  std::vector<double> seconds;
+  const auto edit = [&] {
+    for (std::size_t i = 0; i < labels.size() / 4; ++i)
+      labels[i] = static_cast<std::uint8_t>((labels[i] + 1) % 60);
+    return cuhue_colorizer_set_labels(made, 0, &map, &error) == CUHUE_OK &&
+           cuhue_colorize(made, &photo, &out, 1, &options, &timings, &error) == CUHUE_OK;
+  };
+  bool ok = edit();
+  options.keep_photos = keep_photo ? 1 : 0;
+  for ([[maybe_unused]] auto _ : state) {
+    ok = ok && edit();
+    seconds.push_back(timings.network);
+    state.SetIterationTime(timings.network);
+  }
+  if (!ok) return state.SkipWithError(error.message);
+  std::sort(seconds.begin(), seconds.end());
+  state.counters["median_ms"] = 1e3 * quantile(seconds, 0.5);
+}
+
 std::vector<Case> cases() {
   struct Size {
     std::int64_t height, width, batch;
@@ -158,6 +209,18 @@ int main(int argc, char** argv) {
         ->UseManualTime()
         ->MinTime(2.0)
         ->Unit(benchmark::kMillisecond);
+  }
+  for (const int threads : {1, 2}) {
+    for (const bool keep_photo : {false, true}) {
+      const std::string name = std::string("semantic/352x352/") +
+                               (keep_photo ? "edit of a kept photo" : "whole") +
+                               "/threads:" + std::to_string(threads);
+      benchmark::RegisterBenchmark(name.c_str(),
+                                   [=](benchmark::State& state) { label_edit(state, threads, keep_photo); })
+          ->UseManualTime()
+          ->MinTime(2.0)
+          ->Unit(benchmark::kMillisecond);
+    }
   }
   benchmark::AddCustomContext("cuhue", cuhue_version());
   auto device = sized<cuhue_device_info>();

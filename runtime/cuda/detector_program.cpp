@@ -208,7 +208,7 @@ void CudaDetectorProgram::crop(const float* boxes, int count, int side, float* t
 
 void CudaDetectorProgram::enqueue_boxes(Stream stream) const {
   crop(at<float>(places_.proposals), rows(), kBoxCrop, in(box_head_, "box_crops"), stream);
-  box_head_.run_steps(box_head_.lowered().steps.size(), stream);
+  box_head_.run_steps(0, box_head_.lowered().steps.size(), stream);
   DetectionParams p;
   p.class_logits = out(box_head_, "class_logits");
   p.box_deltas = out(box_head_, "box_deltas");
@@ -231,7 +231,7 @@ void CudaDetectorProgram::enqueue_boxes(Stream stream) const {
 void CudaDetectorProgram::enqueue_masks(Stream stream) const {
   const auto* boxes = at<float>(places_.detections);
   crop(boxes, kMostDetections, kMaskCrop, in(mask_head_, "mask_crops"), stream);
-  mask_head_.run_steps(mask_head_.lowered().steps.size(), stream);
+  mask_head_.run_steps(0, mask_head_.lowered().steps.size(), stream);
   const auto* labels = at<std::int32_t>(places_.labels);
   auto* masks = at<float>(places_.masks);
   mask_pick_cuda({out(mask_head_, "mask_logits"), labels, kMostDetections, classes(), masks}, stream);
@@ -251,7 +251,7 @@ void CudaDetectorProgram::enqueue_masks(Stream stream) const {
 
 void CudaDetectorProgram::enqueue(Stream stream) const {
   enqueue_input(stream);
-  features_.run_steps(features_.lowered().steps.size(), stream);
+  features_.run_steps(0, features_.lowered().steps.size(), stream);
   enqueue_proposals(stream);
   enqueue_boxes(stream);
   enqueue_masks(stream);

@@ -266,20 +266,31 @@ class ColorizeRun {
     }
   }
 
+  // A result of another size than the photo's needs pixels of its own.
+  static void fit_result(cuhue_colorizer* colorizer, Work& work, const cuhue_colorize_options& options) {
+    const cuhue_pixels in = pixels_of(work.input.get());
+    std::int64_t width = 0, height = 0;
+    call(cuhue_colorizer_result_size, colorizer, &in, &options, &width, &height);
+    const cuhue_pixels out = pixels_of(work.result());
+    if (out.width == width && out.height == height) return;
+    work.output = make<Picture>(cuhue_image_create, width, height, out.format, work.input.get());
+  }
+
   void colorize(int worker, std::span<Work* const> works) {
-    std::vector<cuhue_pixels> in, out;
-    std::vector<std::size_t> pictures;
-    for (const Work* w : works) {
-      pictures.push_back(w->index);
-      in.push_back(pixels_of(w->input.get()));
-      out.push_back(pixels_of(w->result()));
-    }
     auto o = sized<cuhue_colorize_options>();
     o.chroma = static_cast<float>(options_.chroma);
     o.temperature = static_cast<float>(options_.temperature);
     o.as_published = options_.as_published ? 1 : 0;
     o.progress = on_progress;
     o.progress_user = this;
+    std::vector<cuhue_pixels> in, out;
+    std::vector<std::size_t> pictures;
+    for (Work* w : works) {
+      fit_result(colorizers_[static_cast<std::size_t>(worker)].get(), *w, o);
+      pictures.push_back(w->index);
+      in.push_back(pixels_of(w->input.get()));
+      out.push_back(pixels_of(w->result()));
+    }
     auto t = sized<cuhue_timings>();
     const ExtraCall photos{colorizers_[static_cast<std::size_t>(worker)].get(), in, out, pictures};
     for (const auto& extra : extras_) {

@@ -83,13 +83,14 @@ bool on_device(const cuhue_pixels& p, const cuhue_colorizer& colorizer, size_t i
 
 // The caller's photos as jobs, in place of the ones before.
 void set_jobs(cuhue_colorizer& colorizer, const cuhue_pixels* inputs, const cuhue_pixels* outputs,
-              size_t count) {
+              size_t count, bool as_published) {
   colorizer.jobs.clear();
   for (size_t i = 0; i < count; ++i) {
     const cuhue_pixels in = pixels_at(inputs, i), out = pixels_at(outputs, i);
     colorizer.jobs.push_back(
         {to_view(in), to_view(out), on_device(in, colorizer, i), on_device(out, colorizer, i)});
-    check_job(colorizer.jobs.back(), i);
+    const ColorizeJob& job = colorizer.jobs.back();
+    check_job(job, colorizer.colorizer->result_size(job.in, as_published), i);
   }
 }
 
@@ -175,7 +176,7 @@ cuhue_status cuhue_colorize(cuhue_colorizer* colorizer, const cuhue_pixels* inpu
     const ColorizeOptions parsed = to_options(o);
     require(colorizer->on_gpu || parsed.stream == nullptr,
             "a stream was given, but the engine's device is the CPU; make the engine on a GPU");
-    set_jobs(*colorizer, inputs, outputs, count);
+    set_jobs(*colorizer, inputs, outputs, count, parsed.as_published);
     Poll poll;
     if (o.progress != nullptr) {
       poll = [f = o.progress, user = o.progress_user](double fraction) { return f(user, fraction) != 0; };
@@ -191,6 +192,19 @@ cuhue_status cuhue_colorize(cuhue_colorizer* colorizer, const cuhue_pixels* inpu
       c.total = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       write_struct(timings, c);
     }
+  });
+}
+
+cuhue_status cuhue_colorizer_result_size(const cuhue_colorizer* colorizer, const cuhue_pixels* input,
+                                         const cuhue_colorize_options* options, int64_t* width,
+                                         int64_t* height, cuhue_error* error) {
+  return guard(error, [&] {
+    require(colorizer != nullptr && input != nullptr && width != nullptr && height != nullptr,
+            "colorizer, input, width or height is NULL");
+    const PhotoExtent size = colorizer->colorizer->result_size(to_view(pixels_at(input, 0)),
+                                                               to_options(read_struct(options)).as_published);
+    *width = size.width;
+    *height = size.height;
   });
 }
 

@@ -35,6 +35,9 @@ void Colorizer::set_mask(std::size_t /*photo*/, const ConstPixelView& /*mask*/) 
 void Colorizer::clear_masks() {
   no_masks();
 }
+std::size_t Colorizer::classes(std::size_t /*index*/, std::span<ClassGuess> /*guesses*/) const {
+  throw Error(Status::usage, "this system tells no classes; use system 'koalarization'");
+}
 std::size_t Colorizer::suggest(std::size_t /*index*/, const ConstPixelView* /*photo*/, PhotoPoint /*at*/,
                                std::span<Suggestion> /*suggestions*/) {
   throw Error(Status::usage, "this system suggests no colours; use system 'siggraph17'");

@@ -15,7 +15,7 @@
 
 namespace cuhue {
 
-// out: width, height and sample size of in; 3 or 4 channels; may be in itself.
+// out: sample size of in, width and height of Colorizer::result_size(); 3 or 4 channels; may be in itself.
 struct ColorizeJob {
   ConstPixelView in;
   PixelView out;
@@ -33,6 +33,15 @@ struct ColorizeOptions {
 
 struct ColorizeTimings {  // seconds
   double compile = 0, prepare = 0, network = 0, finish = 0;
+};
+
+struct ClassGuess {
+  int index = 0;  // of the 1001 of ImageNet's classes: 0 is the background
+  float probability = 0;
+};
+
+struct PhotoExtent {
+  std::int64_t width = 0, height = 0;
 };
 
 // Not thread-safe; colorizers over the same LoadedNetworks may work at the same time.
@@ -58,6 +67,13 @@ class Colorizer {
   // Of the photo's size: white is coloured, black stays grey. Read before it returns.
   virtual void set_mask(std::size_t photo, const ConstPixelView& mask);
   virtual void clear_masks();
+  // What the photos of the latest call show, where the system's networks tell: photo `index`, classes most
+  // likely first; returns how many it wrote.
+  virtual std::size_t classes(std::size_t index, std::span<ClassGuess> guesses) const;
+  // How large a result has to be: as the photo, but for originals that know one size.
+  virtual PhotoExtent result_size(const ConstPixelView& photo, bool /*as_published*/) const {
+    return {photo.width, photo.height};
+  }
   // Likely colours at a pixel of a photo under the hints of photo `index`, most likely first; returns how
   // many it wrote. photo: nullptr = that of the latest call of suggest().
   static constexpr std::size_t kMostSuggestions = 529;
@@ -82,7 +98,7 @@ const System& system_or_throw(std::string_view name);  // Error(Status::usage) t
 const System& system_for_networks(std::span<const std::string_view> networks);
 
 // Throws Error(Status::usage) that names what is wrong with job i: empty, stride too small, size or depth
-// that differ.
-void check_job(const ColorizeJob& job, std::size_t index);
+// that differ. `result`: the size that the output has to have.
+void check_job(const ColorizeJob& job, const PhotoExtent& result, std::size_t index);
 
 }  // namespace cuhue

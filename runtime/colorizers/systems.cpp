@@ -17,6 +17,9 @@ const System kSystems[] = {
      "siggraph17", make_siggraph17},
     {"masks-gan", "Colorization with masks and a GAN: colours only the part of a photo that a mask shows",
      "masks-gan", make_masks_gan},
+    {"koalarization",
+     "deep-koalarization: colours from what the whole photo shows and what each place looks like",
+     "inception-resnet-v2 koalarization", make_koalarization},
 };
 
 [[noreturn]] void refuse(std::size_t index, const std::string& what) {
@@ -68,13 +71,14 @@ const System& system_for_networks(std::span<const std::string_view> networks) {
               "no system works with exactly these weights (" + given + "); name one with its weights");
 }
 
-void check_job(const ColorizeJob& job, std::size_t index) {
+void check_job(const ColorizeJob& job, const PhotoExtent& result, std::size_t index) {
   check_view(job.in, index, "the input");
   check_view(job.out, index, "the output");
-  if (job.in.width != job.out.width || job.in.height != job.out.height) {
+  const bool equal = result.width == job.in.width && result.height == job.in.height;
+  if (result.width != job.out.width || result.height != job.out.height) {
     refuse(index, "the output is " + std::to_string(job.out.width) + "x" + std::to_string(job.out.height) +
-                      ", the input " + std::to_string(job.in.width) + "x" + std::to_string(job.in.height) +
-                      "; they must be equal");
+                      (equal ? ", the input " : ", as published it is ") + std::to_string(result.width) +
+                      "x" + std::to_string(result.height) + "; they must be equal");
   }
   if (is_grey(job.out.format) || is_video(job.out.format))
     refuse(index, "the output format is grey or video; give an RGB, RGBA, BGR or BGRA format");

@@ -20,6 +20,8 @@ struct Layer {
 };
 constexpr Layer kEncoder[] = {{64, 2}, {128}, {128, 2}, {256}, {256, 2}, {512}, {512}, {256}};
 constexpr int kFused = 256;
+// L* is 50 (l + 1), a and b are 127 times what the network gives.
+constexpr float kLightnessMiddle = 50.0f, kColourRange = 127.0f;
 
 struct Layers {
   Builder& b;
@@ -45,9 +47,11 @@ struct Layers {
   }
 };
 
-void build(Builder& b, std::int64_t n, std::int64_t h, std::int64_t w, const Settings& /*settings*/) {
+void build(Builder& b, std::int64_t n, std::int64_t h, std::int64_t w, const Settings& settings) {
+  const bool lab = setting(network_or_throw("koalarization"), settings, "units") != 0.0;
   b.call_tensors({.separator = "/", .weight = "/kernel", .bias = "/bias"});
   ValueId x = b.input("l", {n, 1, h, w});
+  if (lab) x = b.affine(x, 1.0f / kLightnessMiddle, -1.0f);
   const ValueId embedding = b.input("embedding", {n, kEmbedding, 1, 1});
   Layers net{b};
   for (const Layer& l : kEncoder) x = net.layer(x, l);
@@ -57,7 +61,8 @@ void build(Builder& b, std::int64_t n, std::int64_t h, std::int64_t w, const Set
   x = net.twice(net.layer(x, {64}));
   x = net.layer(x, {32});
   x = b.activation(net.conv(x, {2}), {ActivationKind::tanh});
-  b.output("ab", net.twice(x));
+  x = net.twice(x);
+  b.output("ab", lab ? b.affine(x, kColourRange, 0.0f) : x);
 }
 
 }  // namespace
@@ -69,6 +74,12 @@ Network koalarization() {
   n.inputs = {{"l", "[N,1,H,W]", "L* of CIE Lab / 50 - 1: -1..1"},
               {"embedding", "[N,1001]", "logits of inception-resnet-v2"}};
   n.outputs = {{"ab", "[N,2,8*ceil(H/8),8*ceil(W/8)]", "a and b of CIE Lab / 127: -1..1"}};
+  n.settings = {{"units",
+                 "of l and ab: as published, -1..1, or of CIE Lab, l 0..100 and ab -127..127",
+                 0,
+                 0,
+                 1,
+                 {"published", "lab"}}};
   n.default_size = 224;
   n.formula.tensorflow = true;
   n.build = build;

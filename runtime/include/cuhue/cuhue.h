@@ -179,7 +179,8 @@ typedef struct cuhue_network_info {
       parameter_count;   /* parameter_count: tensors of a checkpoint */
   int64_t size_multiple; /* H and W must be multiples of this */
   int64_t default_size;  /* H and W it is usually run at */
-  int detects; /* nonzero: it finds objects: cuhue_detector_create takes it, cuhue_network_create does not */
+  int detects;  /* nonzero: it finds objects: cuhue_detector_create takes it, cuhue_network_create does not */
+  int one_size; /* nonzero: no other than default_size */
 } cuhue_network_info;
 
 typedef struct cuhue_port_info {
@@ -399,10 +400,11 @@ CUHUE_API cuhue_status cuhue_colorizer_set(cuhue_colorizer* colorizer, const cha
                                            cuhue_error* error);
 /* Which format a colour picture of `input` should have: RGB or RGBA of the same depth; of video RGB8. */
 CUHUE_API cuhue_pixel_format cuhue_output_format(cuhue_pixel_format input);
-/* Colours `count` photos in one network batch (masks-gan: one after another). Photos may differ in size and
- * format; outputs[i] has the size and depth of inputs[i] and an RGB, RGBA, BGR or BGRA format; it may be
- * inputs[i] itself. Alpha is copied. The second call with the same count and sizes allocates nothing. timings
- * may be NULL. All structs of an array have one struct_size. */
+/* Colours `count` photos in one network batch (masks-gan, koalarization: one after another; koalarization
+ * takes no photos in device memory). Photos may differ in size and
+ * format; outputs[i] has the size (but see cuhue_colorizer_result_size) and depth of inputs[i] and an RGB,
+ * RGBA, BGR or BGRA format; it may be inputs[i] itself. Alpha is copied. The second call with the same count
+ * and sizes allocates nothing. timings may be NULL. All structs of an array have one struct_size. */
 CUHUE_API cuhue_status cuhue_colorize(cuhue_colorizer* colorizer, const cuhue_pixels* inputs,
                                       const cuhue_pixels* outputs, size_t count,
                                       const cuhue_colorize_options* options, cuhue_timings* timings,
@@ -467,6 +469,30 @@ CUHUE_API cuhue_status cuhue_colorizer_suggest(cuhue_colorizer* colorizer, size_
                                                const cuhue_pixels* picture, int64_t x, int64_t y,
                                                cuhue_suggestion* suggestions, size_t capacity, size_t* count,
                                                cuhue_error* error);
+
+/* System koalarization. What the network holds the photo to show: a class of ImageNet (ILSVRC 2012), as
+ * TensorFlow counts them: 0 is the background, 1 to 1000 are the synsets in the order of their numbers. The
+ * names are not part of the library. */
+#define CUHUE_CLASSES 1001
+
+typedef struct cuhue_class {
+  size_t struct_size;
+  int index;         /* 0 to 1000 */
+  float probability; /* among all classes: softmax of the scores */
+} cuhue_class;
+
+/* Of photo `photo` of the latest cuhue_colorize, most likely first. capacity: of `classes`, at least 1;
+ * count: how many were written. */
+CUHUE_API cuhue_status cuhue_colorizer_classes(const cuhue_colorizer* colorizer, size_t photo,
+                                               cuhue_class* classes, size_t capacity, size_t* count,
+                                               cuhue_error* error);
+
+/* How large the result of a photo has to be. Most systems give it the photo's size whatever the options; with
+ * as_published koalarization makes 224x224. */
+CUHUE_API cuhue_status cuhue_colorizer_result_size(const cuhue_colorizer* colorizer,
+                                                   const cuhue_pixels* input,
+                                                   const cuhue_colorize_options* options, int64_t* width,
+                                                   int64_t* height, cuhue_error* error);
 
 CUHUE_API cuhue_status cuhue_colorizer_memory(const cuhue_colorizer* colorizer, cuhue_memory* memory,
                                               cuhue_error* error);

@@ -28,7 +28,7 @@ SYSTEMS = {
     "patch": (["mask-rcnn", "eccv16"], "each object coloured by itself"),
     "semantic": (["segnet", "colornet"], "relabel a region, its colours follow"),
     "scgan": (["scgan"], "a saliency map"),
-    "koalarization": (["inception-resnet-v2", "koalarization"], "what the photo shows, by name"),
+    "koalarization": (["inception-resnet-v2", "koalarization"], "the five likeliest of ImageNet's classes"),
     "masks-gan": (["masks-gan"], "colours only what a mask shows"),
     "siggraph17": (["siggraph17"], "colour hints"),
     "eccv16": (["eccv16"], "a temperature of colours"),

@@ -52,6 +52,7 @@ Json describe(const cuhue_network_info& network) {
                {"about", network.about},
                {"size_multiple", network.size_multiple},
                {"default_size", network.default_size},
+               {"one_size", network.one_size != 0},
                {"parameters", network.parameter_count},
                {"inputs", Json::array()},
                {"outputs", Json::array()},
@@ -87,6 +88,7 @@ std::string as_text(const Json& network) {
       text += (v == 0 ? "; " : ", ") + std::to_string(v) + " = " + s["values"][v].get<std::string>();
     text += "\n";
   }
+  if (network["one_size"].get<bool>()) return text + "  only size " + network["default_size"].dump() + "\n";
   return text + "  usual size " + network["default_size"].dump() + "; H and W multiples of " +
          network["size_multiple"].dump() + "\n";
 }

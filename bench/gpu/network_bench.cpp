@@ -144,7 +144,7 @@ void bench_mode(const Network& network, const Mode& mode, const std::string& cac
   loaded.weights = loaded.backend->make_weights(std::make_shared<FormulaSource>(network));
   const std::int64_t side = network.default_size;
   for (const std::int64_t batch : {1, 8, 32}) bench_forward(loaded, batch, side);
-  if (side != 512 && 512 % network.size_multiple == 0) bench_forward(loaded, 1, 512);
+  if (side != 512 && usable_side(network, 512) == 512) bench_forward(loaded, 1, 512);
   bench_photo(loaded);
   bench_layers(loaded);
 }

@@ -18,6 +18,7 @@ enum class ElementwiseKind : std::uint8_t {
   scalar_affine,   // alpha x + beta
   channel_affine,  // scale[c] x + shift[c]
   add,             // x + other
+  add_channels,    // x + other[n, c]
 };
 
 struct ElementwiseStep {
@@ -25,7 +26,7 @@ struct ElementwiseStep {
   float alpha = 0.0f, beta = 0.0f;
   const float* scale = nullptr;  // [blocks * block] of channel_affine, padding channels hold 0
   const float* shift = nullptr;
-  TensorRef other;  // of add: dims and block of x
+  TensorRef other;  // of add: dims and block of x; of add_channels: [n, c, 1, 1], block of x
 };
 
 struct ElementwiseParams {
@@ -39,7 +40,9 @@ struct DeviceEpilogueStep {
   float alpha = 0.0f, beta = 0.0f;
   const float* scale = nullptr;  // [c] of channel_affine, device memory, aligned to 16 bytes
   const float* shift = nullptr;
-  DeviceTensor other;  // of add: dims of the result; any element and pitch
+  // Any element and pitch. Of add: dims of the result; of add_channels: [n, c, 1, 1]
+  DeviceTensor other;
+  int plane = 1;  // of add_channels: pixels of an image of the result
 };
 
 // What happens to a value before it is stored, in order. A kernel's parameter: plain data, no pointers to the

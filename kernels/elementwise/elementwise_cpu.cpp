@@ -45,7 +45,29 @@ inline __attribute__((always_inline)) void channel_affine(const ElementwiseStep&
   }
 }
 
-// `other`: the tile's place in the tensor of an add.
+// Each lane's addend, over whatever pixels: as channel_affine.
+inline __attribute__((always_inline)) void add_channels(const float* addends, const Tile& tile) {
+  if (tile.block == 1) {
+    const float addend = addends[0];
+    for (std::int64_t i = 0; i < tile.n; ++i) tile.values[i] += addend;
+    return;
+  }
+  if (tile.block == 8 && tile.offset % 8 == 0 && tile.n % 8 == 0) {
+    float a[8];  // a copy: the compiler knows that the tile is not in it
+    std::memcpy(a, addends, sizeof a);
+    for (std::int64_t i = 0; i < tile.n; i += 8)
+      for (std::int64_t l = 0; l < 8; ++l) tile.values[i + l] += a[l];
+    return;
+  }
+  std::int64_t lane = tile.offset % tile.block;
+  for (std::int64_t i = 0; i < tile.n; lane = 0) {
+    const std::int64_t run = std::min(tile.block - lane, tile.n - i);
+    for (std::int64_t l = 0; l < run; ++l) tile.values[i + l] += addends[lane + l];
+    i += run;
+  }
+}
+
+// `other`: the tile's place in the tensor of an add, or of its first channel among the addends.
 CUHUE_SIMD_CLONES void apply_step(const ElementwiseStep& step, const Tile& tile, const float* other) {
   float* v = tile.values;
   switch (step.kind) {
@@ -68,6 +90,7 @@ CUHUE_SIMD_CLONES void apply_step(const ElementwiseStep& step, const Tile& tile,
     case ElementwiseKind::add:
       for (std::int64_t i = 0; i < tile.n; ++i) v[i] += other[i];
       break;
+    case ElementwiseKind::add_channels: add_channels(other, tile); break;
   }
 }
 
@@ -84,8 +107,10 @@ void run_tile(const ElementwiseParams& p, std::int64_t n, std::int64_t block, st
   const std::size_t bytes = static_cast<std::size_t>(tile.n) * sizeof(float);
   std::memcpy(values, p.x.data + n * p.x.batch_stride + place, bytes);
   for (const ElementwiseStep& step : p.steps) {
-    const float* other =
-        step.kind == ElementwiseKind::add ? step.other.data + n * step.other.batch_stride + place : nullptr;
+    const bool planes = step.kind == ElementwiseKind::add_channels;
+    const float* other = step.kind == ElementwiseKind::add || planes
+                             ? step.other.data + n * step.other.batch_stride + (planes ? tile.channel : place)
+                             : nullptr;
     apply_step(step, tile, other);
   }
   if (tile.channel + tile.block > p.x.dims.c) clear_padding(tile, p.x.dims.c);

@@ -66,6 +66,9 @@ __device__ inline void apply_epilogue(const DeviceEpilogue& e, float (&v)[Lanes]
         channel_affine_lanes<Lanes>(e.steps[i].scale + channel, e.steps[i].shift + channel, v);
         break;
       case ElementwiseKind::add: add_lanes<Lanes>(e.steps[i].other, pixel, channel, v); break;
+      case ElementwiseKind::add_channels:
+        add_lanes<Lanes>(e.steps[i].other, pixel / e.steps[i].plane, channel, v);
+        break;
     }
   }
 }

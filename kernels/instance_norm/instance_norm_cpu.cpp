@@ -159,7 +159,7 @@ void apply(const InstanceNormParams& p, const Channels& channels) {
     steps[1].shift = channels.beta + n * stride;
     for (std::size_t i = 0; i < p.steps.size(); ++i) {
       steps[2 + i] = p.steps[i];
-      if (p.steps[i].kind == ElementwiseKind::add) steps[2 + i].other = image_of(p.steps[i].other, n);
+      if (p.steps[i].other.data != nullptr) steps[2 + i].other = image_of(p.steps[i].other, n);
     }
     elementwise_cpu({image_of(p.x, n), image_of(p.out, n), std::span(steps).first(2 + p.steps.size())});
   }

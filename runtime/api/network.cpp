@@ -30,6 +30,7 @@ cuhue_network_info describe(const Network& n) {
   i.size_multiple = n.size_multiple;
   i.default_size = n.default_size;
   i.detects = n.parts.empty() ? 0 : 1;
+  i.one_size = n.one_size ? 1 : 0;
   return i;
 }
 

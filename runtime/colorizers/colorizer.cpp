@@ -52,6 +52,9 @@ void Colorizer::find_labels(const ConstPixelView& /*photo*/, const ColorizeOptio
                             const PixelView& /*map*/) {
   no_labels();
 }
+std::size_t Colorizer::classes(std::size_t /*index*/, std::span<ClassGuess> /*guesses*/) const {
+  throw Error(Status::usage, "this system tells no classes; use system 'koalarization'");
+}
 std::size_t Colorizer::suggest(std::size_t /*index*/, const ConstPixelView* /*photo*/, PhotoPoint /*at*/,
                                std::span<Suggestion> /*suggestions*/) {
   throw Error(Status::usage, "this system suggests no colours; use system 'siggraph17'");

@@ -40,6 +40,11 @@ struct ColorizeTimings {  // seconds
   double compile = 0, prepare = 0, network = 0, finish = 0;
 };
 
+struct ClassGuess {
+  int index = 0;  // of the 1001 of ImageNet's classes: 0 is the background
+  float probability = 0;
+};
+
 // Not thread-safe; colorizers over the same LoadedNetworks may work at the same time.
 class Colorizer {
  public:
@@ -67,6 +72,9 @@ class Colorizer {
   // Of the photo's size: white is coloured, black stays grey. Read before it returns.
   virtual void set_mask(std::size_t photo, const ConstPixelView& mask);
   virtual void clear_masks();
+  // What the photos of the latest call show, where the system's networks tell: photo `index`, classes most
+  // likely first; returns how many it wrote.
+  virtual std::size_t classes(std::size_t index, std::span<ClassGuess> guesses) const;
   // Likely colours at a pixel of a photo under the hints of photo `index`, most likely first; returns how
   // many it wrote. photo: nullptr = that of the latest call of suggest().
   static constexpr std::size_t kMostSuggestions = 529;

@@ -19,6 +19,9 @@ const System kSystems[] = {
      "masks-gan", make_masks_gan},
     {"semantic", "Semantic-driven Colorization: colours that follow the labels of what is in the photo",
      "colornet", make_semantic, "segnet"},
+    {"koalarization",
+     "deep-koalarization: colours from what the whole photo shows and what each place looks like",
+     "inception-resnet-v2 koalarization", make_koalarization},
 };
 
 [[noreturn]] void refuse(std::size_t index, const std::string& what) {

@@ -10,6 +10,7 @@
 namespace cuhue {
 
 std::unique_ptr<Colorizer> make_eccv16(std::span<const LoadedNetwork> networks);
+std::unique_ptr<Colorizer> make_koalarization(std::span<const LoadedNetwork> networks);
 std::unique_ptr<Colorizer> make_lite(std::span<const LoadedNetwork> networks);
 std::unique_ptr<Colorizer> make_siggraph17(std::span<const LoadedNetwork> networks);
 std::unique_ptr<Colorizer> make_masks_gan(std::span<const LoadedNetwork> networks);

@@ -155,10 +155,15 @@ class PrimitiveImpl final : public Primitive {
 
   void build() override;
   void bind(const Operands& operands) override;
+  void unbind() override {
+    memories_.clear();
+    runs_.clear();
+  }
   void run() override {
-    check(
-        dnnl_primitive_execute(primitive_.get(), stream_.get(), static_cast<int>(args_.size()), args_.data()),
-        layer_, "run");
+    for (const auto& args : runs_)
+      check(
+          dnnl_primitive_execute(primitive_.get(), stream_.get(), static_cast<int>(args.size()), args.data()),
+          layer_, "run");
   }
 
  private:
@@ -181,7 +186,7 @@ class PrimitiveImpl final : public Primitive {
   PrimitiveHandle primitive_;
   StreamHandle stream_;
   std::vector<std::unique_ptr<MemoryHandle>> memories_;
-  std::vector<dnnl_exec_arg_t> args_;
+  std::vector<std::vector<dnnl_exec_arg_t>> runs_;
   std::vector<Md> post_mds_;  // ndims 0 where a post-op has no operand
   WeightLayout weights_;
   std::int64_t in_block_ = 1, out_block_ = 1, out_channels_ = 0;
@@ -344,12 +349,11 @@ void PrimitiveImpl::add(int arg, const Md& md, const void* data) {
   memories_.push_back(std::make_unique<MemoryHandle>());
   check(dnnl_memory_create(memories_.back()->out(), &md, engine(), const_cast<void*>(data)), layer_,
         "take a buffer");
-  args_.push_back({arg, memories_.back()->get()});
+  runs_.back().push_back({arg, memories_.back()->get()});
 }
 
 void PrimitiveImpl::bind(const Operands& operands) {
-  memories_.clear();
-  args_.clear();
+  runs_.emplace_back();
   add(DNNL_ARG_SRC, query(dnnl_query_src_md), operands.src);
   add(DNNL_ARG_DST, query(dnnl_query_dst_md), operands.dst);
   if (weights_.impl() != nullptr) add(DNNL_ARG_WEIGHTS, weights_.impl()->md, operands.weights);

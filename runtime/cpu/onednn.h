@@ -14,6 +14,7 @@
 namespace cuhue::onednn {
 
 constexpr std::int64_t kAnyBlock = 0;
+constexpr std::int64_t kChannelOperandBlock = 16;  // of operands that hold out.c rounded up to it
 
 enum class Kind : std::uint8_t {
   convolution,
@@ -93,7 +94,9 @@ class Primitive {
   virtual bool fast() const = 0;
 
   virtual void build() = 0;  // generates code: milliseconds
+  // Bound more than once, it runs with one after another.
   virtual void bind(const Operands& operands) = 0;
+  virtual void unbind() = 0;
   virtual void run() = 0;
 };
 

@@ -108,7 +108,9 @@ PlannedElementwise plan_step(const Node& node, Lowering& lowering, const Epilogu
                           planned.step.beta = affine.shift;
                         },
                         [&](const Residual& residual) {
-                          planned.step.kind = ElementwiseKind::add;
+                          const bool planes =
+                              is_addend_of_planes(lowering.dims(node.output), lowering.dims(residual.value));
+                          planned.step.kind = planes ? ElementwiseKind::add_channels : ElementwiseKind::add;
                           planned.other = lowering.read(residual.value, block);
                         }},
              op);

@@ -16,6 +16,7 @@ class OnednnStep final : public Step {
  public:
   struct Places {
     Place in, out;
+    std::int64_t images = 1;  // that the primitive, made for one, is run for one after another
     int scratch = -1;
     const float* weights = nullptr;
     const float* bias = nullptr;
@@ -26,17 +27,21 @@ class OnednnStep final : public Step {
       : primitive_(std::move(primitive)), places_(std::move(places)) {}
 
   void bind(const Memory& memory) override {
-    onednn::Operands operands;
-    operands.src = memory.tensor(places_.in).data;
-    operands.dst = memory.tensor(places_.out).data;
-    operands.weights = places_.weights;
-    operands.bias = places_.bias;
-    operands.scratch = places_.scratch >= 0 ? memory.bytes(places_.scratch) : nullptr;
-    for (std::size_t i = 0; i < places_.post.size(); ++i) {
-      if (places_.post_in[i]) places_.post[i] = memory.tensor(*places_.post_in[i]).data;
+    primitive_->unbind();
+    for (std::int64_t image = 0; image < places_.images; ++image) {
+      const auto at = [&](const Place& p) { return memory.tensor(p).data + image * p.batch_stride; };
+      onednn::Operands operands;
+      operands.src = at(places_.in);
+      operands.dst = at(places_.out);
+      operands.weights = places_.weights;
+      operands.bias = places_.bias;
+      operands.scratch = places_.scratch >= 0 ? memory.bytes(places_.scratch) : nullptr;
+      for (std::size_t i = 0; i < places_.post.size(); ++i) {
+        if (places_.post_in[i]) places_.post[i] = at(*places_.post_in[i]);
+      }
+      operands.post = places_.post;
+      primitive_->bind(operands);
     }
-    operands.post = places_.post;
-    primitive_->bind(operands);
   }
   void run() override { primitive_->run(); }
 
@@ -48,8 +53,8 @@ class OnednnStep final : public Step {
 // The first steps of an epilogue as oneDNN post-ops.
 struct PostChain {
   std::vector<onednn::PostOp> ops;
-  std::vector<const float*> operands;        // one an op, nullptr where it needs none
-  std::vector<std::optional<Place>> places;  // one an op, of residuals that stay apart
+  std::vector<const float*> operands;  // one an op, nullptr where it needs none
+  std::vector<ValueId> residuals;      // one an op: what it adds, kNone where nothing or in place
 };
 
 // What a convolution or matrix product is to this provider.
@@ -58,6 +63,9 @@ struct Job {
   onednn::Request request;
   LayerParams layer;
   std::span<const EpilogueStep> epilogue;
+  // oneDNN adds a vector of channels to all images or to none: where each image has its own, `request` is of
+  // one image, and runs for each.
+  std::int64_t images = 1;
 };
 
 ValueId residual_of(const EpilogueStep& step) {
@@ -65,10 +73,15 @@ ValueId residual_of(const EpilogueStep& step) {
   return residual != nullptr ? residual->value : kNone;
 }
 
-// Only one residual can be summed in place, the first.
-ValueId first_residual(std::span<const EpilogueStep> steps) {
+bool adds_to_planes(const Job& job, const Lowering& lowering, ValueId v) {
+  return is_addend_of_planes(lowering.dims(job.node.output), lowering.dims(v));
+}
+
+// Only one residual can be summed in place, the first of the result's size.
+ValueId first_residual(const Job& job, const Lowering& lowering, std::span<const EpilogueStep> steps) {
   for (const EpilogueStep& step : steps) {
-    if (const ValueId v = residual_of(step); v != kNone) return v;
+    const ValueId v = residual_of(step);
+    if (v != kNone && !adds_to_planes(job, lowering, v)) return v;
   }
   return kNone;
 }
@@ -86,9 +99,11 @@ onednn::PostOp activation_op(const Activation& a) {
 PostChain chain_of(const Job& job, Lowering& lowering, std::size_t length, ValueId summed,
                    std::int64_t block) {
   PostChain chain;
-  const auto add = [&chain](const onednn::PostOp& op, const float* operand = nullptr) {
+  const auto add = [&chain](const onednn::PostOp& op, const float* operand = nullptr,
+                            ValueId residual = kNone) {
     chain.ops.push_back(op);
     chain.operands.push_back(operand);
+    chain.residuals.push_back(residual);
   };
   for (const EpilogueStep& step : job.epilogue.first(length)) {
     if (const auto* activation = std::get_if<Activation>(&step)) {
@@ -100,10 +115,12 @@ PostChain chain_of(const Job& job, Lowering& lowering, std::size_t length, Value
           lowering.weights().affine(lowering.layer_params(job.node.name, kNone, kNone, *norm));
       add({onednn::PostKind::mul_channel}, affine.scale);
       add({onednn::PostKind::add_channel}, affine.shift);
-    } else if (residual_of(step) == summed) {
+    } else if (const ValueId v = residual_of(step); v == summed) {
       add({onednn::PostKind::sum});
+    } else if (adds_to_planes(job, lowering, v)) {
+      add({onednn::PostKind::add_channel}, nullptr, v);
     } else {
-      add({onednn::PostKind::add_tensor, 0.0f, 0.0f, block});
+      add({onednn::PostKind::add_tensor, 0.0f, 0.0f, block}, nullptr, v);
     }
   }
   return chain;
@@ -135,7 +152,8 @@ Choice choose(const Job& job, Lowering& lowering) {
   const bool fuse = job.request.kind != onednn::Kind::transposed_convolution;
   for (std::size_t left = (fuse ? job.epilogue.size() : 0) + 1; left-- > 0;) {
     const auto part = job.epilogue.first(left);
-    ValueId summed = first_residual(part);
+    const ValueId first = first_residual(job, lowering, part);
+    ValueId summed = first;
     if (summed != kNone && !lowering.may_overwrite(summed)) summed = kNone;
     auto request = job.request;
     std::unique_ptr<onednn::Primitive> primitive;
@@ -151,7 +169,7 @@ Choice choose(const Job& job, Lowering& lowering) {
     }
     if (!primitive) {
       primitive = create(job, lowering, request, chain_of(job, lowering, left, kNone, 8));
-      if (primitive && first_residual(part) != kNone && primitive->out_block() != 8) {
+      if (primitive && first != kNone && primitive->out_block() != 8) {
         request.out_block = primitive->out_block();
         primitive = create(job, lowering, request, chain_of(job, lowering, left, kNone, request.out_block));
       }
@@ -169,23 +187,21 @@ bool serve(const Job& job, Lowering& lowering, const std::optional<Place>& padde
   if (!choice.primitive) return false;
   const onednn::Primitive& primitive = *choice.primitive;
   PostChain chain = chain_of(job, lowering, choice.fused, choice.summed, primitive.out_block());
-  const auto fused = job.epilogue.first(choice.fused);
+  const bool dense = job.images == 1;  // else each image is found by its own address
 
   OnednnStep::Places places;
-  places.in = padded ? *padded : lowering.read(job.node.inputs[0], primitive.in_block(), true);
-  std::vector<ValueId> apart;  // residuals that stay apart, in order
-  for (const EpilogueStep& step : fused) {
-    const ValueId v = residual_of(step);
-    if (v != kNone && v != choice.summed) apart.push_back(v);
-  }
-  auto next = apart.begin();
-  for (const onednn::PostOp& op : chain.ops) {
-    const bool tensor = op.kind == onednn::PostKind::add_tensor;
-    places.post_in.push_back(tensor ? std::optional(lowering.read(*next++, op.block, true)) : std::nullopt);
+  places.images = job.images;
+  places.in = padded ? *padded : lowering.read(job.node.inputs[0], primitive.in_block(), dense);
+  for (std::size_t i = 0; i < chain.ops.size(); ++i) {
+    const ValueId v = chain.residuals[i];
+    const bool channels = chain.ops[i].kind == onednn::PostKind::add_channel;
+    auto& place = places.post_in.emplace_back();
+    if (v != kNone)
+      place = lowering.read(v, channels ? onednn::kChannelOperandBlock : chain.ops[i].block, dense);
   }
   places.post = std::move(chain.operands);
   places.out = choice.summed != kNone ? lowering.overwrite(choice.summed)
-                                      : lowering.write(primitive.out_block(), true);
+                                      : lowering.write(primitive.out_block(), dense);
   if (primitive.scratch_bytes() > 0) {
     places.scratch = lowering.scratch(static_cast<std::int64_t>(primitive.scratch_bytes()));
   }
@@ -217,6 +233,14 @@ bool serve_convolution(const Node& node, Lowering& lowering, const Convolution& 
   request.pad_left = op.pad_left;
   request.bias = op.bias != kNone || op.folded.has_value();
   Job job{node, request, lowering.layer_params(node.name, op), op.epilogue};
+  const bool of_planes = std::ranges::any_of(op.epilogue, [&](const EpilogueStep& step) {
+    const ValueId v = residual_of(step);
+    return v != kNone && adds_to_planes(job, lowering, v);
+  });
+  if (of_planes) {
+    job.images = request.in.n;
+    job.request.in.n = job.request.out.n = 1;
+  }
   if (op.pad_mode == PadMode::zero) return serve(job, lowering);
 
   // oneDNN pads with zeros only: the border is made first, then the convolution needs none.
@@ -227,7 +251,9 @@ bool serve_convolution(const Node& node, Lowering& lowering, const Convolution& 
   job.request.in.w += op.pad_left + op.pad_right;
   job.request.in_block = block;
   if (!choose(job, lowering).primitive) return false;
-  const Place padded = emit_pad(op, x, job.request.in, lowering);
+  Dims with_border = job.request.in;
+  with_border.n = lowering.dims(x).n;
+  const Place padded = emit_pad(op, x, with_border, lowering);
   return serve(job, lowering, padded);
 }
 

@@ -56,7 +56,9 @@ class WinogradStep final : public Step {
   std::vector<ElementwiseStep> steps_;
 };
 
-bool is_fusible(const EpilogueStep& step) {
+bool is_fusible(const Node& node, const Lowering& lowering, const EpilogueStep& step) {
+  const auto* residual = std::get_if<Residual>(&step);
+  if (residual != nullptr) return lowering.dims(residual->value) == lowering.dims(node.output);
   const auto* activation = std::get_if<Activation>(&step);
   return activation == nullptr || activation->kind == ActivationKind::relu ||
          activation->kind == ActivationKind::leaky_relu;
@@ -130,7 +132,8 @@ bool serve_winograd(const Node& node, Lowering& lowering) {
   auto made = plan(node, lowering, *op);
   if (!made) return false;
   const LayerParams layer = lowering.layer_params(node.name, *op);
-  const auto end = std::ranges::find_if_not(op->epilogue, is_fusible);
+  const auto end = std::ranges::find_if_not(
+      op->epilogue, [&](const EpilogueStep& step) { return is_fusible(node, lowering, step); });
   const auto count = static_cast<std::size_t>(end - op->epilogue.begin());
   const auto inside = std::span(op->epilogue).first(count), left = std::span(op->epilogue).subspan(count);
 

@@ -26,15 +26,15 @@ const float* CpuWeights::cached(const std::string& key, std::int64_t floats,
 
 void CpuWeights::with_weight(const LayerParams& layer, const std::function<void(const float*)>& use) const {
   std::vector<float> scratch;
-  const std::span<const float> weight = fetch_checked(*source_, *layer.weight, scratch);
+  const std::span<const float> weight = fetch_weight(*source_, layer, scratch);
   const std::vector<double> scales = weight_scale(*source_, layer, weight);
   if (scales.empty()) {
     use(weight.data());
   } else {
-    const auto& shape = layer.weight->shape;
+    const std::vector<std::int64_t> shape = weight_shape(layer);
     const auto out = static_cast<std::int64_t>(scales.size());
-    const std::int64_t inner = count_of(*layer.weight) / (shape[0] * shape[1]);  // of one [kh, kw]
-    const std::int64_t run = layer.transposed ? inner : inner * shape[1];  // floats in a row of one channel
+    const std::int64_t inner = weight_count(layer) / (shape[0] * shape[1]);  // of one [kh, kw]
+    const std::int64_t run = layer.transposed ? inner : inner * shape[1];    // floats in a row of one channel
     std::vector<float> folded(weight.size());
     const auto runs = static_cast<std::int64_t>(weight.size()) / run;
     parallel_for(runs, 16, [&](std::int64_t begin, std::int64_t end) {
@@ -52,7 +52,7 @@ void CpuWeights::with_weight(const LayerParams& layer, const std::function<void(
 }
 
 const float* CpuWeights::plain(const LayerParams& layer) {
-  const std::int64_t floats = count_of(*layer.weight);
+  const std::int64_t floats = weight_count(layer);
   return custom(layer, "plain", floats, [floats](const float* weight, float* to) {
     std::copy_n(weight, static_cast<std::size_t>(floats), to);
   });
@@ -82,13 +82,13 @@ std::optional<onednn::WeightLayout> CpuWeights::layout_of(const LayerParams& lay
 }
 
 const float* CpuWeights::bias(const LayerParams& layer) {
-  if (layer.bias == nullptr && layer.gamma == nullptr) return nullptr;
+  if (layer.bias == nullptr && !layer.has_norm()) return nullptr;
   return cached(weight_key(layer) + "@bias", padded_channels(channels_of(layer)),
                 [&](float* to) { fold_bias(*source_, layer, to); });
 }
 
 ChannelAffine CpuWeights::affine(const LayerParams& layer) {
-  const std::int64_t channels = padded_channels(count_of(*layer.gamma));
+  const std::int64_t channels = padded_channels(norm_channels(layer));
   const std::string key = norm_key(layer) + "@affine";
   const float* both = cached(key, 2 * channels, [&](float* to) {
     const FoldedNorm n = fold_norm(*source_, layer);

@@ -297,7 +297,8 @@ bool Lowering::takes_in(const Node& reader, ValueId v, const Chain& chain) const
   }
   if (chain.ops.size() >= static_cast<std::size_t>(DeviceEpilogue::kMost)) return false;
   if (std::holds_alternative<Add>(reader.op)) {
-    return !deferred(reader.inputs[0] == v ? reader.inputs[1] : reader.inputs[0]);
+    return dims(v) == dims(reader.output) &&
+           !deferred(reader.inputs[0] == v ? reader.inputs[1] : reader.inputs[0]);
   }
   return std::holds_alternative<Activation>(reader.op) || std::holds_alternative<ScalarAffine>(reader.op) ||
          std::holds_alternative<BatchNormParams>(reader.op);

@@ -127,6 +127,7 @@ LibraryPart library_part(const Job& job, Lowering& lowering, bool plain) {
       e.affine = true;
       part.affine = lowering.weights().affine(lowering.layer_params(job.node.name, kNone, kNone, *norm));
     } else if (residual != nullptr && !e.residual && !e.activated && !e.affine) {
+      if (!(lowering.dims(residual->value) == job.out.dims)) break;  // an addend of planes
       const Place other = lowering.read(residual->value);
       if (!aligned(other) || other.element != job.out.element) break;
       e.residual = true;

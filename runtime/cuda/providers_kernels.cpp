@@ -103,7 +103,7 @@ bool serve_elementwise(const Node& node, Lowering& lowering, ValueId x, const Ep
 
 bool serve_add(const Node& node, Lowering& lowering) {
   ValueId x = node.inputs[0], other = node.inputs[1];
-  if (lowering.deferred(other)) std::swap(x, other);
+  if (lowering.deferred(other)) std::swap(x, other);  // never an addend of planes: takes_in()
   return serve_elementwise(node, lowering, x, Residual{other});
 }
 
@@ -235,7 +235,10 @@ PlannedEpilogue::PlannedEpilogue(const Node& node, Lowering& lowering, std::span
                             step.beta = affine.shift;
                           },
                           [&](const Residual& residual) {
-                            step.kind = ElementwiseKind::add;
+                            const Dims& out = lowering.dims(node.output);
+                            const bool planes = is_addend_of_planes(out, lowering.dims(residual.value));
+                            step.kind = planes ? ElementwiseKind::add_channels : ElementwiseKind::add;
+                            step.plane = static_cast<int>(out.h * out.w);
                             other = lowering.read(residual.value);
                           }},
                op);

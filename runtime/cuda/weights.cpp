@@ -74,7 +74,7 @@ void CudaWeights::upload(std::byte* to, const std::vector<float>& values) {
 }
 
 void CudaWeights::pack(const LayerParams& layer, WeightOrder order, Element element, std::byte* to) {
-  const std::vector<std::int64_t>& shape = layer.weight->shape;
+  const std::vector<std::int64_t> shape = weight_shape(layer);
   PackWeightDeviceParams p;
   p.transposed = layer.transposed;
   p.k = shape[layer.transposed ? 1 : 0];
@@ -86,7 +86,7 @@ void CudaWeights::pack(const LayerParams& layer, WeightOrder order, Element elem
   p.packed = to;
 
   std::vector<float> scratch;
-  const std::span<const float> values = fetch_checked(*source_, *layer.weight, scratch);
+  const std::span<const float> values = fetch_weight(*source_, layer, scratch);
   const auto weight = std::as_bytes(values);
   const std::int64_t weight_bytes = aligned(static_cast<std::int64_t>(weight.size()));
   std::byte* staging = uploader_.staging(weight_bytes + p.k * element_bytes(Element::f32));
@@ -102,12 +102,12 @@ void CudaWeights::pack(const LayerParams& layer, WeightOrder order, Element elem
 
 const void* CudaWeights::packed(const LayerParams& layer, WeightOrder order, Element element) {
   const std::string layout = std::string(name_of(order)) + (element == Element::f16 ? " f16" : " f32");
-  return cached(weight_key(layer), layout, count_of(*layer.weight) * element_bytes(element),
+  return cached(weight_key(layer), layout, weight_count(layer) * element_bytes(element),
                 [&](std::byte* to) { pack(layer, order, element, to); });
 }
 
 const float* CudaWeights::bias(const LayerParams& layer) {
-  if (layer.bias == nullptr && layer.gamma == nullptr) return nullptr;
+  if (layer.bias == nullptr && !layer.has_norm()) return nullptr;
   const std::int64_t channels = padded_channels(channels_of(layer));
   return reinterpret_cast<const float*>(
       cached(weight_key(layer) + "@bias", "f32", channels * element_bytes(Element::f32), [&](std::byte* to) {
@@ -118,7 +118,7 @@ const float* CudaWeights::bias(const LayerParams& layer) {
 }
 
 ChannelAffine CudaWeights::affine(const LayerParams& layer) {
-  const std::int64_t channels = padded_channels(count_of(*layer.gamma));
+  const std::int64_t channels = padded_channels(norm_channels(layer));
   const auto* both = reinterpret_cast<const float*>(cached(
       norm_key(layer) + "@affine", "f32", 2 * channels * element_bytes(Element::f32), [&](std::byte* to) {
         const FoldedNorm n = fold_norm(*source_, layer);
@@ -134,9 +134,9 @@ ChannelAffine CudaWeights::affine(const LayerParams& layer) {
 
 const float* CudaWeights::plain(const LayerParams& layer) {
   return reinterpret_cast<const float*>(cached(
-      weight_key(layer), "plain", count_of(*layer.weight) * element_bytes(Element::f32), [&](std::byte* to) {
+      weight_key(layer), "plain", weight_count(layer) * element_bytes(Element::f32), [&](std::byte* to) {
         std::vector<float> scratch;
-        uploader_.upload(to, std::as_bytes(fetch_checked(*source_, *layer.weight, scratch)));
+        uploader_.upload(to, std::as_bytes(fetch_weight(*source_, layer, scratch)));
         source_->release(*layer.weight);
       }));
 }

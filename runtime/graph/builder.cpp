@@ -27,9 +27,23 @@ void check_dims(const Dims& d, std::string_view layer) {
     misfit(layer, "size " + text(d) + " is too large");
 }
 
-// Windows of `kernel` taps along one axis, as PyTorch counts them.
-std::int64_t window_count(std::int64_t in, std::int64_t pad, std::int64_t extent, std::int64_t stride) {
-  return in + 2 * pad < extent ? 0 : (in + 2 * pad - extent) / stride + 1;
+// Zeros (or what a border holds) along one axis.
+struct Padding {
+  int before = 0, after = 0;
+  std::int64_t sum() const { return std::int64_t{before} + after; }
+};
+
+// What a convolution whose window extends over `extent` samples pads an axis of `in` with.
+Padding padding(const ConvOptions& o, std::int64_t in, std::int64_t extent) {
+  if (!o.same) return {o.pad, o.pad};
+  const std::int64_t outputs = (in + o.stride - 1) / o.stride;
+  const auto all = static_cast<int>(std::max<std::int64_t>((outputs - 1) * o.stride + extent - in, 0));
+  return {all / 2, all - all / 2};
+}
+
+// Windows along one axis, as PyTorch counts them.
+std::int64_t window_count(std::int64_t in, const Padding& pad, std::int64_t extent, std::int64_t stride) {
+  return in + pad.sum() < extent ? 0 : (in + pad.sum() - extent) / stride + 1;
 }
 
 std::string_view suffix(ActivationKind kind) {
@@ -49,7 +63,7 @@ std::string_view suffix(ActivationKind kind) {
 
 std::string Builder::path(const Leaf& leaf) const {
   std::string joined;
-  for (const std::string& part : scope_) joined += part + ".";
+  for (const std::string& part : scope_) joined += part + names_.separator;
   return joined + leaf.text;
 }
 
@@ -120,8 +134,11 @@ void Builder::output(std::string name, ValueId v, OutputLayout layout) {
 // ------------------------------------------------------------------------------------------
 
 void Builder::check_convolution(const ConvOptions& o, const std::string& layer, const Dims& in) const {
-  if (o.out < 1 || o.kernel < 1 || o.stride < 1 || o.dilation < 1 || o.pad < 0)
+  if (o.out < 1 || o.kernel < 1 || o.kernel_w < 0 || o.stride < 1 || o.dilation < 1 || o.pad < 0)
     misfit(layer, "out, kernel, stride and dilation must be at least 1 and pad at least 0");
+  if (o.weight_first < 0 || (o.weight_in != 0 && o.weight_first > o.weight_in - in.c))
+    misfit(layer, "reads channels from " + std::to_string(o.weight_first) + " on of a weight of " +
+                      std::to_string(o.weight_in) + ", but its input is " + text(in));
   if (o.output_pad < 0 || (o.output_pad > 0 && o.output_pad >= std::max(o.stride, o.dilation)))
     misfit(layer, "output_pad must be at least 0 and below the stride or the dilation");
   if (o.pad_mode == PadMode::reflect && o.pad >= std::min(in.h, in.w))
@@ -132,50 +149,59 @@ ValueId Builder::convolution(ValueId x, const Leaf& leaf, const ConvOptions& o, 
   const std::string name = path(leaf);
   const Dims in = value(x, name).dims;
   check_convolution(o, name, in);
-  const std::int64_t extent = std::int64_t{o.dilation} * (o.kernel - 1) + 1;
-  const std::int64_t stride = o.stride, pad = o.pad;
-  Dims out{in.n, o.out, 0, 0};
-  if (transposed) {
-    if (o.pad_mode != PadMode::zero) misfit(name, "a transposed convolution pads with zeros only");
-    out.h = (in.h - 1) * stride - 2 * pad + extent + o.output_pad;
-    out.w = (in.w - 1) * stride - 2 * pad + extent + o.output_pad;
-  } else {
-    if (o.output_pad != 0) misfit(name, "output_pad is of transposed convolutions only");
-    out.h = window_count(in.h, pad, extent, stride);
-    out.w = window_count(in.w, pad, extent, stride);
-  }
-  if (out.h < 1 || out.w < 1)
-    misfit(name, "a window of " + std::to_string(extent) + " with padding " + std::to_string(o.pad) +
-                     " leaves nothing of " + text(in));
-
   Convolution op;
   op.transposed = transposed;
   op.out_channels = o.out;
-  op.kernel_h = op.kernel_w = o.kernel;
+  op.kernel_h = o.kernel;
+  op.kernel_w = o.kernel_w > 0 ? o.kernel_w : o.kernel;
   op.stride = o.stride;
   op.dilation = o.dilation;
-  op.pad_top = op.pad_left = op.pad_bottom = op.pad_right = o.pad;
   op.pad_mode = o.pad_mode;
+  const std::int64_t tall = std::int64_t{o.dilation} * (op.kernel_h - 1) + 1;
+  const std::int64_t wide = std::int64_t{o.dilation} * (op.kernel_w - 1) + 1;
+  const Padding rows = padding(o, in.h, tall), columns = padding(o, in.w, wide);
+  op.pad_top = rows.before;
+  op.pad_bottom = rows.after;
+  op.pad_left = columns.before;
+  op.pad_right = columns.after;
+  Dims out{in.n, o.out, 0, 0};
+  if (transposed) {
+    if (o.pad_mode != PadMode::zero) misfit(name, "a transposed convolution pads with zeros only");
+    if (o.same) misfit(name, "SAME padding is of plain convolutions only");
+    out.h = (in.h - 1) * o.stride - rows.sum() + tall + o.output_pad;
+    out.w = (in.w - 1) * o.stride - columns.sum() + wide + o.output_pad;
+  } else {
+    if (o.output_pad != 0) misfit(name, "output_pad is of transposed convolutions only");
+    out.h = window_count(in.h, rows, tall, o.stride);
+    out.w = window_count(in.w, columns, wide, o.stride);
+  }
+  if (out.h < 1 || out.w < 1)
+    misfit(name, "a window of " + std::to_string(tall) + "x" + std::to_string(wide) + " with padding " +
+                     std::to_string(o.pad) + " leaves nothing of " + text(in));
   state_weight(op, name, in.c, o);
-  if (o.bias) op.bias = param(name + ".bias", {o.out}, ParamRole::bias);
+  if (o.bias) op.bias = param(name + names_.bias, {o.out}, ParamRole::bias);
   return add_node(std::move(op), {x}, name, out);
 }
 
 void Builder::state_weight(Convolution& op, const std::string& name, std::int64_t in, const ConvOptions& o) {
   if (op.transposed) {
     if (o.spectral_norm) misfit(name, "a transposed convolution has no spectral norm");
-    op.weight =
-        param(name + ".weight", {in, o.out, o.kernel, o.kernel}, ParamRole::transposed_weight, o.stride);
+    if (o.weight_in != 0) misfit(name, "a transposed convolution reads all of its weight");
+    op.weight = param(name + names_.weight, {in, o.out, op.kernel_h, op.kernel_w},
+                      ParamRole::transposed_weight, o.stride);
     return;
   }
-  const std::vector<std::int64_t> shape = {o.out, in, o.kernel, o.kernel};
+  const std::vector<std::int64_t> shape = {o.out, o.weight_in > 0 ? o.weight_in : in, op.kernel_h,
+                                           op.kernel_w};
   if (!o.spectral_norm) {
-    op.weight = param(name + ".weight", shape, ParamRole::weight);
+    op.weight = param(name + names_.weight, shape, ParamRole::weight);
+    if (shape[1] != in) op.part = {o.weight_first, in};
     return;
   }
+  if (o.weight_in != 0) misfit(name, "a spectral norm is of a whole weight");
   op.spectral_u = param(name + ".weight_u", {o.out}, ParamRole::unit_vector);
   // Checkpoints hold it; the power iteration makes its own.
-  param(name + ".weight_v", {in * o.kernel * o.kernel}, ParamRole::unit_vector);
+  param(name + ".weight_v", {in * op.kernel_h * op.kernel_w}, ParamRole::unit_vector);
   op.weight = param(name + ".weight_bar", shape, ParamRole::weight);
 }
 
@@ -194,24 +220,24 @@ ValueId Builder::linear(ValueId x, const Leaf& leaf, std::int64_t out, bool bias
   if (out < 1) misfit(name, "out must be at least 1");
   MatMul op;
   op.out_channels = out;
-  op.weight = param(name + ".weight", {out, in.c}, ParamRole::weight);
-  if (bias) op.bias = param(name + ".bias", {out}, ParamRole::bias);
+  op.weight = param(name + names_.weight, {out, in.c}, ParamRole::weight);
+  if (bias) op.bias = param(name + names_.bias, {out}, ParamRole::bias);
   return add_node(std::move(op), {x}, name, {in.n, out, 1, 1});
 }
 
 BatchNormParams Builder::norm_params(const std::string& name, std::int64_t channels, float eps) {
   if (!(eps >= 0.0f)) misfit(name, "eps must not be negative");
   BatchNormParams op;
-  op.gamma = param(name + ".weight", {channels}, ParamRole::norm_scale);
-  op.beta = param(name + ".bias", {channels}, ParamRole::bias);
-  op.mean = param(name + ".running_mean", {channels}, ParamRole::running_mean);
-  op.var = param(name + ".running_var", {channels}, ParamRole::running_var);
+  if (names_.gamma != nullptr) op.gamma = param(name + names_.gamma, {channels}, ParamRole::norm_scale);
+  op.beta = param(name + names_.beta, {channels}, ParamRole::bias);
+  op.mean = param(name + names_.mean, {channels}, ParamRole::running_mean);
+  op.var = param(name + names_.variance, {channels}, ParamRole::running_var);
   op.eps = eps;
   return op;
 }
 
 void Builder::norm_counter(const std::string& name) {
-  param(name + ".num_batches_tracked", {}, ParamRole::ignored);
+  if (names_.counter != nullptr) param(name + names_.counter, {}, ParamRole::ignored);
 }
 
 ValueId Builder::frozen_batch_norm(ValueId x, const Leaf& leaf, float eps) {
@@ -231,6 +257,7 @@ ValueId Builder::batch_norm(ValueId x, const Leaf& leaf, float eps) {
 ValueId Builder::batch_norm_per_image(ValueId x, const Leaf& leaf, float eps) {
   const std::string name = path(leaf);
   const Dims in = value(x, name).dims;
+  if (names_.gamma == nullptr) misfit(name, "a norm of each image needs a gamma");
   const BatchNormParams params = norm_params(name, in.c, eps);
   norm_counter(name);
   return add_node(InstanceNorm{params.gamma, params.beta, eps, {}}, {x}, name, in);
@@ -255,8 +282,9 @@ ValueId Builder::pool(ValueId x, const PoolOptions& o) {
   const std::string name = in.name + ".pool";
   if (o.kernel < 1 || o.stride < 1 || o.pad < 0 || o.pad > o.kernel / 2)
     misfit(name, "kernel and stride must be at least 1 and pad between 0 and half the kernel");
-  const Dims out{in.dims.n, in.dims.c, window_count(in.dims.h, o.pad, o.kernel, o.stride),
-                 window_count(in.dims.w, o.pad, o.kernel, o.stride)};
+  const Padding pad{o.pad, o.pad};
+  const Dims out{in.dims.n, in.dims.c, window_count(in.dims.h, pad, o.kernel, o.stride),
+                 window_count(in.dims.w, pad, o.kernel, o.stride)};
   if (out.h < 1 || out.w < 1)
     misfit(name, "a window of " + std::to_string(o.kernel) + " leaves nothing of " + text(in.dims));
   return add_node(Pool{o.kind, o.kernel, o.stride, o.pad, o.pad, o.pad, o.pad}, {x}, name, out);
@@ -290,14 +318,14 @@ ValueId Builder::add(ValueId a, ValueId b) {
   const Value& left = value(a, "add");
   const Value& right = value(b, "add");
   const std::string name = left.name + ".add";
-  if (!(left.dims == right.dims))
+  if (!(left.dims == right.dims) && !is_addend_of_planes(left.dims, right.dims))
     misfit(name, "adds " + text(left.dims) + " and " + text(right.dims) + " of " + right.name);
   return add_node(Add{}, {a, b}, name, left.dims);
 }
 
-ValueId Builder::concat(std::initializer_list<ValueId> xs) {
-  if (xs.size() == 0) misfit("concat", "needs at least one input");
-  const Value& first = value(*xs.begin(), "concat");
+ValueId Builder::concat(std::vector<ValueId> xs) {
+  if (xs.empty()) misfit("concat", "needs at least one input");
+  const Value& first = value(xs[0], "concat");
   const std::string name = first.name + ".concat";
   Dims out = first.dims;
   out.c = 0;
@@ -307,7 +335,7 @@ ValueId Builder::concat(std::initializer_list<ValueId> xs) {
       misfit(name, "joins " + text(first.dims) + " and " + text(v.dims) + " of " + v.name);
     out.c += v.dims.c;
   }
-  return add_node(Concat{}, xs, name, out);
+  return add_node(Concat{}, std::move(xs), name, out);
 }
 
 ValueId Builder::upsample(ValueId x, UpsampleKind kind, int factor) {

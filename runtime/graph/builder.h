@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,14 +23,31 @@ struct Leaf {
 struct ConvOptions {
   std::int64_t out = 0;
   int kernel = 3, stride = 1, pad = 0, dilation = 1;
+  int kernel_w = 0;  // where it is not square: `kernel` is its height then
+  // As TensorFlow's SAME, in place of `pad`: ceil(size / stride) outputs; of an odd number of zeros the one
+  // more is at the far side.
+  bool same = false;
   int output_pad = 0;  // of a transposed one: rows and columns more at the far side, below stride
   bool bias = true;
   bool spectral_norm = false;  // leaf.{weight_u,weight_v,weight_bar} instead of leaf.weight
   PadMode pad_mode = PadMode::zero;
+  // The weight has `weight_in` input channels, of which this layer reads those from `weight_first` on; 0 = it
+  // has the layer's own.
+  std::int64_t weight_in = 0, weight_first = 0;
 };
 struct PoolOptions {
   PoolKind kind = PoolKind::max;
   int kernel = 2, stride = 2, pad = 0;
+};
+
+// What a layer's tensors are called in the checkpoints of a network, behind the layer's path. nullptr: they
+// hold no such tensor. By default as PyTorch has it.
+struct TensorNames {
+  const char* separator = ".";  // between scopes
+  const char *weight = ".weight", *bias = ".bias";
+  // Of batch norms:
+  const char *gamma = ".weight", *beta = ".bias", *mean = ".running_mean", *variance = ".running_var",
+             *counter = ".num_batches_tracked";
 };
 
 // Parameters are registered in the order of the calls: the order of the checkpoint's tensors. A key that is
@@ -39,6 +55,9 @@ struct PoolOptions {
 // are named after their input: "model1.0.relu".
 class Builder {
  public:
+  // For the layers to come.
+  void call_tensors(const TensorNames& names) { names_ = names; }
+
   ValueId input(std::string name, Dims dims);
   void output(std::string name, ValueId value, OutputLayout layout = OutputLayout::planes);
 
@@ -63,8 +82,8 @@ class Builder {
   ValueId relu(ValueId x);
   ValueId activation(ValueId x, Activation a);
   ValueId affine(ValueId x, float scale, float shift);
-  ValueId add(ValueId a, ValueId b);
-  ValueId concat(std::initializer_list<ValueId> xs);
+  ValueId add(ValueId a, ValueId b);  // b may be [n, c, 1, 1]
+  ValueId concat(std::vector<ValueId> xs);
   ValueId upsample(ValueId x, UpsampleKind kind, int factor);
   ValueId softmax(ValueId x, float temperature = 1.0f);
   ValueId argmax(ValueId x);  // [n, c, h, w] -> [n, 1, h, w]
@@ -88,11 +107,12 @@ class Builder {
   void state_weight(Convolution& op, const std::string& name, std::int64_t in, const ConvOptions& o);
 
   Graph graph_;
+  TensorNames names_;
   std::vector<std::string> scope_;
 };
 
 // Prefixes the keys of the layers inside: Scope s(b, "model", 1) gives "model1.".  Nested scopes join with
-// dots.
+// the separator of the tensors' names.
 class Scope {
  public:
   Scope(Builder& b, std::string_view name);

@@ -46,7 +46,7 @@ struct Value {
 // ----------------------------------------------------------------------------------------------------
 
 struct BatchNormParams {  // y = (x - mean) / sqrt(var + eps) * gamma + beta, per channel
-  ParamId gamma = kNone, beta = kNone, mean = kNone, var = kNone;
+  ParamId gamma = kNone, beta = kNone, mean = kNone, var = kNone;  // gamma kNone = 1
   float eps = 1e-5f;
 };
 
@@ -60,7 +60,7 @@ struct ScalarAffine {  // y = scale * x + shift, all channels
   float scale = 1.0f, shift = 0.0f;
 };
 
-struct Residual {  // y = x + value
+struct Residual {  // y = x + value; of x's dims, or [n, c, 1, 1]: one addend for a whole plane
   ValueId value = kNone;
 };
 
@@ -69,6 +69,12 @@ using EpilogueStep = std::variant<Activation, BatchNormParams, ScalarAffine, Res
 
 enum class PadMode : std::uint8_t { zero, reflect, replicate };
 
+// Of a weight's input channels those [first, first + count); count 0 = all. Layers that share a weight of a
+// concatenation read the part that is of their input.
+struct WeightPart {
+  std::int64_t first = 0, count = 0;
+};
+
 struct Convolution {
   bool transposed = false;
   std::int64_t out_channels = 0;
@@ -76,6 +82,7 @@ struct Convolution {
   int pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;  // transposed: as PyTorch's padding
   PadMode pad_mode = PadMode::zero;
   ParamId weight = kNone, bias = kNone;  // bias kNone = none
+  WeightPart part;                       // never of a transposed one
   // Where the one step of a power iteration starts that finds what the weight is divided by at load
   // (spectral_norm.h); kNone = it is not.
   ParamId spectral_u = kNone;
@@ -104,7 +111,7 @@ struct Pool {
   int pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
 };
 
-struct Add {};     // two inputs of equal dims
+struct Add {};     // two inputs of equal dims; the second may be [n, c, 1, 1]: one addend for a whole plane
 struct Concat {};  // any number of inputs, along c
 enum class UpsampleKind : std::uint8_t { nearest, bilinear };
 struct Upsample {  // bilinear: align_corners=False, as torch
@@ -157,6 +164,11 @@ struct Graph {
   // kept from run to run. 0 = nothing is.
   std::size_t kept_inputs = 0, kept_nodes = 0;
 };
+
+// Is `b`, added to a value of dims `a`, one addend for each of a's planes?
+constexpr bool is_addend_of_planes(const Dims& a, const Dims& b) {
+  return !(a == b) && b.n == a.n && b.c == a.c && b.h == 1 && b.w == 1;
+}
 
 // Every value a node reads: its inputs and the residuals in its epilogue.
 std::vector<ValueId> uses(const Node& node);

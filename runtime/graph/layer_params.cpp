@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <utility>
 
 #include "runtime/graph/spectral_norm.h"
 #include "weights/status.h"
@@ -14,19 +16,37 @@ std::int64_t count_of(const Param& p) {
   return count;
 }
 
+std::vector<std::int64_t> weight_shape(const LayerParams& layer) {
+  std::vector<std::int64_t> shape = layer.weight->shape;
+  if (layer.part.count > 0) shape[1] = layer.part.count;
+  return shape;
+}
+
+std::int64_t weight_count(const LayerParams& layer) {
+  const std::int64_t all = count_of(*layer.weight);
+  return layer.part.count > 0 ? all / layer.weight->shape[1] * layer.part.count : all;
+}
+
+std::int64_t norm_channels(const LayerParams& layer) {
+  return count_of(*layer.beta);
+}
+
 std::int64_t channels_of(const LayerParams& layer) {
-  if (layer.weight == nullptr) return count_of(*layer.gamma);
+  if (layer.weight == nullptr) return norm_channels(layer);
   return layer.weight->shape[layer.transposed ? 1 : 0];
 }
 
 std::string norm_key(const LayerParams& layer) {
-  return layer.gamma->name + "/" + (layer.mean == nullptr ? "of the image" : std::to_string(layer.eps));
+  const Param& first = layer.gamma != nullptr ? *layer.gamma : *layer.beta;
+  return first.name + "/" + (layer.mean == nullptr ? "of the image" : std::to_string(layer.eps));
 }
 
 std::string weight_key(const LayerParams& layer) {
   std::string key = layer.weight->name;
   if (layer.spectral_u != nullptr) key += "/" + layer.spectral_u->name;
-  if (layer.gamma != nullptr) key += "*" + norm_key(layer);
+  if (layer.part.count > 0)
+    key += "[" + std::to_string(layer.part.first) + "+" + std::to_string(layer.part.count) + "]";
+  if (layer.has_norm()) key += "*" + norm_key(layer);
   return key;
 }
 
@@ -40,10 +60,30 @@ std::span<const float> fetch_checked(const ParamSource& source, const Param& p, 
   return values;
 }
 
+std::span<const float> fetch_weight(const ParamSource& source, const LayerParams& layer,
+                                    std::vector<float>& scratch) {
+  const auto all = fetch_checked(source, *layer.weight, scratch);
+  if (layer.part.count == 0) return all;
+  const std::vector<std::int64_t>& shape = layer.weight->shape;
+  const auto row = all.size() / static_cast<std::size_t>(shape[0]);        // of one output channel
+  const auto inner = row / static_cast<std::size_t>(shape[1]);             // of one input channel of it
+  const auto first = inner * static_cast<std::size_t>(layer.part.first);   // read from there
+  const auto length = inner * static_cast<std::size_t>(layer.part.count);  // as many
+  std::vector<float> part;
+  part.reserve(length * static_cast<std::size_t>(shape[0]));
+  for (std::size_t at = first; at < all.size(); at += row)
+    part.insert(part.end(), all.begin() + static_cast<std::ptrdiff_t>(at),
+                all.begin() + static_cast<std::ptrdiff_t>(at + length));
+  scratch = std::move(part);
+  return scratch;
+}
+
 FoldedNorm fold_norm(const ParamSource& source, const LayerParams& layer) {
   std::vector<float> scratch[4];
-  const auto gamma = fetch_checked(source, *layer.gamma, scratch[0]);
   const auto beta = fetch_checked(source, *layer.beta, scratch[1]);
+  if (layer.gamma == nullptr) scratch[0].assign(beta.size(), 1.0f);
+  const auto gamma = layer.gamma == nullptr ? std::span<const float>(scratch[0])
+                                            : fetch_checked(source, *layer.gamma, scratch[0]);
   if (layer.mean == nullptr) return {{gamma.begin(), gamma.end()}, {beta.begin(), beta.end()}};
   const auto mean = fetch_checked(source, *layer.mean, scratch[2]);
   const auto var = fetch_checked(source, *layer.var, scratch[3]);
@@ -59,7 +99,7 @@ FoldedNorm fold_norm(const ParamSource& source, const LayerParams& layer) {
 std::vector<double> weight_scale(const ParamSource& source, const LayerParams& layer,
                                  std::span<const float> weight) {
   std::vector<double> scale;
-  if (layer.gamma != nullptr) scale = fold_norm(source, layer).scale;
+  if (layer.has_norm()) scale = fold_norm(source, layer).scale;
   if (layer.spectral_u == nullptr) return scale;
   std::vector<float> scratch;
   const double sigma = spectral_sigma(weight, fetch_checked(source, *layer.spectral_u, scratch));
@@ -84,7 +124,7 @@ void fold_bias(const ParamSource& source, const LayerParams& layer, float* to) {
   std::vector<float> scratch;
   std::vector<double> sum(static_cast<std::size_t>(channels_of(layer)), 0.0);
   if (layer.bias != nullptr) std::ranges::copy(fetch_checked(source, *layer.bias, scratch), sum.begin());
-  if (layer.gamma != nullptr) {
+  if (layer.has_norm()) {
     const FoldedNorm n = fold_norm(source, layer);
     for (std::size_t c = 0; c < sum.size(); ++c) sum[c] = sum[c] * n.scale[c] + n.shift[c];
   }

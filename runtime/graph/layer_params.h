@@ -16,13 +16,16 @@ namespace cuhue {
 struct LayerParams {
   std::string name;  // of the layer, for messages
   const Param* weight = nullptr;
+  WeightPart part;                    // of the weight
   const Param* bias = nullptr;        // may be nullptr
   const Param* spectral_u = nullptr;  // Convolution::spectral_u
-  // A batch norm folded into weight and bias; nullptr = none. Its parameters (mean and var nullptr: those of
-  // the image, so that what is left of the norm is y = gamma x + beta):
+  // A batch norm folded into weight and bias; beta nullptr = none. Its parameters (gamma nullptr: 1; mean and
+  // var nullptr: those of the image, so that what is left of the norm is y = gamma x + beta):
   const Param *gamma = nullptr, *beta = nullptr, *mean = nullptr, *var = nullptr;
   float eps = 0.0f;
   bool transposed = false;  // output channels are the weight's second dimension
+
+  bool has_norm() const { return beta != nullptr; }
 };
 
 // Ids are of g; kNone = none.
@@ -48,11 +51,16 @@ inline LayerParams layer_params(const Graph& g, const std::string& name, ParamId
 
 inline LayerParams layer_params(const Graph& g, const std::string& name, const Convolution& op) {
   LayerParams p = layer_params(g, name, op.weight, op.bias, op.folded, op.transposed);
+  p.part = op.part;
   if (op.spectral_u != kNone) p.spectral_u = &g.params[static_cast<std::size_t>(op.spectral_u)];
   return p;
 }
 
 std::int64_t count_of(const Param& p);
+// Of what the layer reads of its weight, in PyTorch's order.
+std::vector<std::int64_t> weight_shape(const LayerParams& layer);
+std::int64_t weight_count(const LayerParams& layer);
+std::int64_t norm_channels(const LayerParams& layer);
 std::int64_t channels_of(const LayerParams& layer);  // of the output, or of the norm where there is no weight
 
 // Vectors of packed parameters are padded with zeros to a multiple of 16.
@@ -66,6 +74,9 @@ std::string norm_key(const LayerParams& layer);
 
 // As ParamSource::fetch. Error(Status::weights) when the count differs from the shape's.
 std::span<const float> fetch_checked(const ParamSource& source, const Param& p, std::vector<float>& scratch);
+// The same of what the layer reads of its weight: weight_count(layer) floats.
+std::span<const float> fetch_weight(const ParamSource& source, const LayerParams& layer,
+                                    std::vector<float>& scratch);
 
 // The layer's batch norm as y = scale x + shift, in double: it is rounded once, with what it is folded into.
 struct FoldedNorm {

@@ -109,7 +109,8 @@ std::optional<EpilogueStep> as_step(Rewrite& r, int i, ValueId v, int reader) {
   if (const auto* affine = std::get_if<ScalarAffine>(&node.op)) return *affine;
   if (std::holds_alternative<Add>(node.op)) {
     const ValueId other = node.inputs[0] == v ? node.inputs[1] : node.inputs[0];
-    if (r.maker(other) < i) return Residual{other};  // it is there before node i runs
+    const bool whole = r.dims(v) == r.dims(node.output);      // not itself one addend for a whole plane
+    if (whole && r.maker(other) < i) return Residual{other};  // it is there before node i runs
   }
   return std::nullopt;
 }

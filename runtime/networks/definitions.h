@@ -7,6 +7,8 @@ namespace cuhue {
 
 Network colornet();
 Network eccv16();
+Network inception_resnet_v2();
+Network koalarization();
 Network lite();
 Network mask_rcnn();
 Network masks_gan();

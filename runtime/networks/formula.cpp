@@ -17,6 +17,15 @@ double fan_in(const Param& p) {
          (static_cast<double>(p.stride) * p.stride);
 }
 
+// Of element i of a weight in PyTorch's layout, its place in TensorFlow's: the last dimension is out's, the
+// one before in's.
+std::size_t tensorflow_place(const Param& p, std::size_t i) {
+  const auto out = static_cast<std::size_t>(p.shape[0]), in = static_cast<std::size_t>(p.shape[1]);
+  std::size_t taps = 1;
+  for (std::size_t d = 2; d < p.shape.size(); ++d) taps *= static_cast<std::size_t>(p.shape[d]);
+  return (i % taps * in + i / taps % in) * out + i / taps / in;
+}
+
 double gain(const FormulaRule& rule, const Param& p) {
   for (const auto& [key, value] : rule.exceptions) {
     if (key == p.name) return value;
@@ -58,8 +67,14 @@ void fill_unit_vector(std::string_view key, std::span<float> out) {
 void fill_param(const FormulaRule& rule, const Param& p, std::span<float> out) {
   switch (p.role) {
     case ParamRole::weight:
-    case ParamRole::transposed_weight:
-      return fill(p.name, out, centred, std::sqrt(3.0 * gain(rule, p) / fan_in(p)));
+    case ParamRole::transposed_weight: {
+      const double factor = std::sqrt(3.0 * gain(rule, p) / fan_in(p));
+      if (!rule.tensorflow) return fill(p.name, out, centred, factor);
+      const std::uint64_t seed = fnv1a64(p.name);
+      for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = static_cast<float>(centred(formula_uniform(seed, tensorflow_place(p, i)), factor));
+      return;
+    }
     case ParamRole::bias:
     case ParamRole::running_mean: return fill(p.name, out, centred, 0.1);
     case ParamRole::norm_scale: return fill(p.name, out, around_one, 0.0);

@@ -42,6 +42,8 @@ struct FormulaRule {
   // Values the architecture itself defines, e.g. bin centres. True = filled.
   std::function<bool(const Param&, std::span<float>)> defined;
   double variance = 1.0;  // of running variances, in the middle
+  // Elements are counted in TensorFlow's layout: [kh, kw, in, out], [in, out].
+  bool tensorflow = false;
 };
 
 // What of a network is one graph.
@@ -63,6 +65,7 @@ struct Network {
   std::vector<Settings> forms = {{}};
   std::int64_t size_multiple = 1;   // H and W of the inputs must be multiples of this
   std::int64_t default_size = 256;  // H and W for benches and listings
+  bool one_size = false;            // H and W must be default_size
   FormulaRule formula;
   // Of a detector: it runs by parts, with work in between that is no layer's. Then `inputs` and `outputs` are
   // those of the whole, and its graph has those of all parts, in order.
@@ -78,8 +81,12 @@ const Network& network_or_throw(std::string_view name);  // Error(Status::usage)
 
 double setting(const Network& n, const Settings& s, std::string_view name);  // value or default
 void check_settings(const Network& n, const Settings& s);                    // Error(Status::usage) names it
-// Checks size_multiple and positivity: Error(Status::usage) names the network and the sizes that would do.
+// Checks size_multiple, one_size and positivity: Error(Status::usage) names the network and the sizes that
+// would do.
 void check_size(const Network& n, std::int64_t batch, std::int64_t h, std::int64_t w);
+
+// A side that check_size() accepts: the only one, or the least of at least `wanted`.
+std::int64_t usable_side(const Network& n, std::int64_t wanted);
 
 // The graph for one size, only the named outputs (empty = all of them), before any pass.
 Graph build_graph(const Network& n, std::int64_t batch, std::int64_t h, std::int64_t w,

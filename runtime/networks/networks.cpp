@@ -83,8 +83,9 @@ std::optional<std::size_t> form_of(const Network& n, const Settings& settings) {
 }  // namespace
 
 std::span<const Network> networks() {
-  static const std::vector<Network> table = {eccv16(),   lite(),      siggraph17(), segnet(),
-                                             colornet(), masks_gan(), scgan(),      mask_rcnn()};
+  static const std::vector<Network> table = {
+      eccv16(), lite(),      siggraph17(),          segnet(),       colornet(), masks_gan(),
+      scgan(),  mask_rcnn(), inception_resnet_v2(), koalarization()};
   return table;
 }
 
@@ -133,6 +134,9 @@ void check_size(const Network& n, std::int64_t batch, std::int64_t h, std::int64
   if (std::max({batch, h, w}) > INT32_MAX)
     throw Error(Status::usage,
                 name + ": size " + std::to_string(batch) + " of " + size_text(h, w) + " is too large");
+  if (n.one_size && (h != n.default_size || w != n.default_size))
+    throw Error(Status::usage, name + ": size must be " + size_text(n.default_size, n.default_size) +
+                                   ", not " + size_text(h, w));
   const std::int64_t m = n.size_multiple;
   if (h % m == 0 && w % m == 0) return;
   const auto down = [&](std::int64_t x) { return std::max(x / m, std::int64_t{1}) * m; };
@@ -140,6 +144,11 @@ void check_size(const Network& n, std::int64_t batch, std::int64_t h, std::int64
   throw Error(Status::usage, name + ": height and width must be multiples of " + std::to_string(m) +
                                  ", not " + size_text(h, w) + "; " + size_text(down(h), down(w)) + " and " +
                                  size_text(up(h), up(w)) + " would do");
+}
+
+std::int64_t usable_side(const Network& n, std::int64_t wanted) {
+  if (n.one_size) return n.default_size;
+  return (std::max(wanted, std::int64_t{1}) + n.size_multiple - 1) / n.size_multiple * n.size_multiple;
 }
 
 Graph build_graph(const Network& n, std::int64_t batch, std::int64_t h, std::int64_t w,

@@ -50,12 +50,11 @@ class GraphMaker {
   ValueId argmax(ValueId x);
   BatchNormParams batch_norm(std::int64_t channels);
   ParamId param(std::vector<std::int64_t> shape, ParamRole role);
-
-  Graph graph;
-
- private:
+  // Any op, whose parameters the caller made.
   ValueId node(const Op& op, std::vector<ValueId> inputs, const Dims& dims);
   const Dims& dims(ValueId v) const { return graph.values[static_cast<std::size_t>(v)].dims; }
+
+  Graph graph;
 };
 
 using Tensors = std::map<std::string, ReferenceTensor>;

@@ -16,9 +16,10 @@ Convolution conv3x3(std::int64_t out) {
   return op;
 }
 
-constexpr int kKinds = 7;
+constexpr int kKinds = 8;
 
-EpilogueStep step_of(int kind, GraphMaker& m, std::int64_t channels, ValueId residual) {
+// residual: of the result's size; addends: [n, channels, 1, 1]
+EpilogueStep step_of(int kind, GraphMaker& m, std::int64_t channels, ValueId residual, ValueId addends) {
   switch (kind) {
     case 0: return Activation{ActivationKind::relu, 0.0f};
     case 1: return Activation{ActivationKind::leaky_relu, 0.2f};
@@ -26,7 +27,8 @@ EpilogueStep step_of(int kind, GraphMaker& m, std::int64_t channels, ValueId res
     case 3: return Activation{ActivationKind::sigmoid, 0.0f};
     case 4: return ScalarAffine{-0.5f, 0.25f};
     case 5: return m.batch_norm(channels);
-    default: return Residual{residual};
+    case 6: return Residual{residual};
+    default: return Residual{addends};
   }
 }
 
@@ -36,9 +38,10 @@ double error_of(const std::vector<int>& kinds, std::int64_t channels, bool resid
   GraphMaker m;
   const ValueId x = m.input({2, 8, 7, 6});
   const ValueId residual = m.convolution(conv3x3(channels), x);
+  const ValueId addends = m.matmul(m.input({2, 3, 1, 1}, "vector"), channels);
   Convolution op = conv3x3(channels);
   op.transposed = transposed;
-  for (const int kind : kinds) op.epilogue.push_back(step_of(kind, m, channels, residual));
+  for (const int kind : kinds) op.epilogue.push_back(step_of(kind, m, channels, residual, addends));
   const ValueId y = m.convolution(op, x);
   m.output(m.convolution(conv3x3(3), y));
   if (!residual_dies) m.output(residual, "residual");
@@ -63,10 +66,10 @@ TEST_CASE("every epilogue of up to two steps") {
   }
 }
 
-TEST_CASE("every epilogue of three steps out of relu, affine, batch norm and residual") {
-  for (const int a : {0, 4, 5, 6}) {
-    for (const int b : {0, 4, 5, 6}) {
-      for (const int c : {0, 4, 5, 6}) {
+TEST_CASE("every epilogue of three steps out of relu, affine, batch norm, residual and addends of planes") {
+  for (const int a : {0, 4, 5, 6, 7}) {
+    for (const int b : {0, 4, 5, 6, 7}) {
+      for (const int c : {0, 4, 5, 6, 7}) {
         CAPTURE(a);
         CAPTURE(b);
         CAPTURE(c);
@@ -74,6 +77,46 @@ TEST_CASE("every epilogue of three steps out of relu, affine, batch norm and res
       }
     }
   }
+}
+
+TEST_CASE("one addend for each plane is added by the convolution, for every image its own") {
+  for (const std::int64_t images : {1, 3}) {
+    for (const std::int64_t channels : {64, 20}) {
+      GraphMaker m;
+      const ValueId addends = m.matmul(m.input({images, 10, 1, 1}, "vector"), channels);
+      Convolution op;
+      op.out_channels = channels;
+      op.epilogue = {Residual{addends}, Activation{}};
+      m.output(m.convolution(op, m.convolution(conv3x3(64), m.input({images, 8, 9, 7}))));
+      CAPTURE(images);
+      CAPTURE(channels);
+      CHECK(cpu_error(m.graph) < kTolerance);
+      CHECK(cpu_error(m.graph, without({"onednn"})) < kTolerance);
+      const auto program = compile(m.graph);
+      for (const StepProfile& step : program->profile()) {
+        CHECK((step.op == "convolution" || step.op == "matmul" || step.op == "reorder"));
+        CHECK(step.provider != "kernels elementwise");
+      }
+    }
+  }
+}
+
+TEST_CASE("convolutions may read parts of one weight") {
+  GraphMaker m;
+  const ValueId a = m.input({2, 8, 5, 6}), b = m.input({2, 5, 1, 1}, "vector");
+  const ParamId whole = m.param({16, 8 + 5, 1, 1}, ParamRole::weight);
+  const auto reads = [&](ValueId x, std::int64_t first) {
+    Convolution op;
+    op.out_channels = 16;
+    op.weight = whole;
+    op.part = {first, m.dims(x).c};
+    const Dims d = m.dims(x);
+    return m.node(op, {x}, {d.n, 16, d.h, d.w});
+  };
+  const ValueId of_vector = reads(b, 8), of_pixels = reads(a, 0);
+  m.output(m.same(Add{}, {of_pixels, of_vector}));
+  CHECK(cpu_error(m.graph) < kTolerance);
+  CHECK(cpu_error(m.graph, without({"onednn"})) < kTolerance);
 }
 
 TEST_CASE("long epilogues are split") {

@@ -55,3 +55,18 @@ def formula_tensor(key, shape, gain, transposed_stride=None, variance=1.0):
     else:
         raise KeyError(f"no formula for {key}")
     return values.astype(np.float32).reshape(shape)
+
+
+def tensorflow_formula_tensor(key, shape, gain):
+    """The tensor of a TensorFlow checkpoint, whose layout is [kh, kw, in, out] or [in, out], as [out, in, kh, kw] or
+    [out, in], which is also how `shape` has it."""
+    leaf = key.rsplit("/", 1)[-1]
+    if len(shape) < 2:
+        u = uniform(key, int(np.prod(shape, dtype=np.int64)))
+        values = 0.5 + u if leaf == "moving_variance" else (2 * u - 1) * 0.1
+        return values.astype(np.float32)
+    theirs = shape[2:] + (shape[1], shape[0])
+    values = (2 * uniform(key, int(np.prod(theirs, dtype=np.int64))) - 1) * np.sqrt(3 * gain / np.prod(shape[1:], dtype=np.int64))
+    values = values.astype(np.float32).reshape(theirs)
+    order = (len(theirs) - 1, len(theirs) - 2) + tuple(range(len(theirs) - 2))
+    return np.ascontiguousarray(values.transpose(order))

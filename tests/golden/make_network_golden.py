@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from formula_weights import formula_image
+from formula_weights import formula_image, uniform
 from reference_networks import load_network
 
 CASES = [  # network, height, width, batch, settings, and a word for the other inputs
@@ -51,6 +51,11 @@ CASES = [  # network, height, width, batch, settings, and a word for the other i
     ("scgan", 256, 256, 1, {}),
     ("scgan", 256, 512, 1, {}),
     ("scgan", 256, 256, 1, {"norm": 1}),
+    ("inception-resnet-v2", 299, 299, 1, {}),
+    ("koalarization", 16, 24, 2, {}),
+    ("koalarization", 101, 67, 2, {}),
+    ("koalarization", 120, 88, 1, {}),
+    ("koalarization", 224, 224, 1, {}),
 ]
 ACTIVATIONS = {nn.ReLU: "relu", nn.LeakyReLU: "leaky_relu", nn.Tanh: "tanh"}
 TAP_SAMPLES, OUTPUT_SAMPLES = 64, 2000
@@ -85,6 +90,11 @@ def labels(word, batch, height, width):
     return values[:, None] * {"zeros": 0.0, "blocks": 1.0}[word]
 
 
+def embedding(batch):
+    """[batch, 1001], -1..1."""
+    return 2 * uniform("embedding", batch * 1001).reshape(batch, 1001, 1, 1) - 1
+
+
 def network_inputs(network, height, width, batch, word):
     """In the order the network takes them."""
     pixels = formula_image(batch, height, width).astype(np.float64)[:, None]
@@ -96,6 +106,10 @@ def network_inputs(network, height, width, batch, word):
         inputs = [pixels / 255, mask(word, batch, height, width)]
     elif network == "colornet":
         inputs = [pixels / 255, labels(word, batch, height, width)]
+    elif network == "inception-resnet-v2":
+        inputs = [formula_image(3 * batch, height, width).reshape(batch, 3, height, width) / 127.5 - 1]
+    elif network == "koalarization":
+        inputs = [pixels / 127.5 - 1, embedding(batch)]
     else:
         inputs = [pixels / 255]
     return [torch.from_numpy(values.astype(np.float32)) for values in inputs]
@@ -144,10 +158,10 @@ def run(network, inputs, settings):
             taps = module.double().taps(*(x.double() for x in inputs), norm="batch" if settings.get("norm") else "running")
         outputs = {name: taps.pop(name) for name in ("color", "saliency")}
         return {name: y for name, y in taps.items() if not name.endswith((".norm", ".tanh", ".sigmoid"))}, outputs
-    if network in ("segnet", "colornet"):
+    if network in ("segnet", "colornet", "inception-resnet-v2", "koalarization"):
         with torch.no_grad():
             taps = module.taps(*inputs)
-        outputs = {name: taps.pop(name) for name in ("logits", "ab") if name in taps}
+        outputs = {name: taps.pop(name) for name in ("logits", "prelogits", "ab") if name in taps}
         if network == "segnet":
             best = outputs["logits"].topk(2, 1).values
             nearest = float((best[:, 0] - best[:, 1]).min() / outputs["logits"].abs().max())

@@ -6,7 +6,8 @@ published checkpoints. Needs numpy and torch (1.13 or later).
 import torch
 from torch import nn
 
-from formula_weights import formula_tensor
+from formula_weights import formula_tensor, tensorflow_formula_tensor
+from koalarization_networks import InceptionResnetV2, Koalarization
 from scgan_network import Scgan
 from semantic_networks import ColorNet, SegNet
 
@@ -213,10 +214,14 @@ class MasksGan(nn.Module):
         return self.taps(y, mask, norm)["deconv10.tanh"]
 
 
-NETWORKS = {"eccv16": Eccv16, "lite": Lite, "siggraph17": Siggraph17, "segnet": SegNet, "colornet": ColorNet, "masks-gan": MasksGan, "scgan": Scgan}
-GAINS = {"eccv16": 2.4, "lite": 2.0, "siggraph17": 2.0, "segnet": 1.0, "colornet": 2.0, "masks-gan": 1.0, "scgan": 2.0}
+NETWORKS = {"eccv16": Eccv16, "lite": Lite, "siggraph17": Siggraph17, "segnet": SegNet, "colornet": ColorNet, "masks-gan": MasksGan, "scgan": Scgan,
+            "inception-resnet-v2": InceptionResnetV2, "koalarization": Koalarization}
+GAINS = {"eccv16": 2.4, "lite": 2.0, "siggraph17": 2.0, "segnet": 1.0, "colornet": 2.0, "masks-gan": 1.0, "scgan": 2.0,
+         "inception-resnet-v2": 2.0, "koalarization": 2.0}
 VARIANCES = {"scgan": 0.4}
-EXCEPTIONS = {"colornet": {"final_conv.weight": 0.02}, "masks-gan": {"deconv10.weight": 0.25}}
+EXCEPTIONS = {"colornet": {"final_conv.weight": 0.02}, "masks-gan": {"deconv10.weight": 0.25},
+              "inception-resnet-v2": {"InceptionResnetV2/Logits/Logits/weights": 0.02}}
+TENSORFLOW = {"inception-resnet-v2", "koalarization"}  # names with slashes, elements in TensorFlow's layout
 
 
 def formula_state(name, module):
@@ -229,9 +234,13 @@ def formula_state(name, module):
         elif name == "eccv16" and key == "model_out.weight":
             state[key] = gamut_bin_centres()
         else:
-            gain = EXCEPTIONS.get(name, {}).get(key, GAINS[name])
-            state[key] = torch.from_numpy(formula_tensor(key, tuple(value.shape), gain, strides.get(key),
-                                                         VARIANCES.get(name, 1.0)))
+            known = key.replace(".", "/") if name in TENSORFLOW else key
+            gain = EXCEPTIONS.get(name, {}).get(known, GAINS[name])
+            if name in TENSORFLOW:
+                state[key] = torch.from_numpy(tensorflow_formula_tensor(known, tuple(value.shape), gain))
+            else:
+                state[key] = torch.from_numpy(formula_tensor(key, tuple(value.shape), gain, strides.get(key),
+                                                             VARIANCES.get(name, 1.0)))
     return state
 
 

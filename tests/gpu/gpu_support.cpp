@@ -35,7 +35,7 @@ bool left_out([[maybe_unused]] const Network& network, [[maybe_unused]] std::int
 
 std::int64_t test_side(const Network& network) {
 #if defined(CUHUE_GPU_TESTS_SMALL)
-  return network.size_multiple * 2;
+  return usable_side(network, std::max<std::int64_t>(16, network.size_multiple * 2));
 #else
   return network.default_size;
 #endif

@@ -122,7 +122,8 @@ TEST_SUITE("parity") {
   TEST_CASE("batches and odd sizes") {
     for (const Network& network : networks()) {
       if (left_out(network)) continue;
-      const std::int64_t h = network.size_multiple * 3, w = network.size_multiple * 2;
+      const std::int64_t h = usable_side(network, network.size_multiple * 3),
+                         w = usable_side(network, network.size_multiple * 2);
       const Graph graph = build_graph(network, 3, h, w);
       const auto cpu = make_cpu_backend();
       const auto cuda = cuda_backend(Precision::fp32);

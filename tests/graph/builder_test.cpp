@@ -33,6 +33,81 @@ TEST_CASE("builder: convolutions have the sizes of PyTorch's") {
   CHECK(b.graph().params[0].stride == 2);
 }
 
+TEST_CASE("builder: SAME padding is TensorFlow's, side by side") {
+  struct Case {
+    std::int64_t h, w;
+    int kernel, kernel_w, stride, dilation;
+    std::int64_t out_h, out_w;
+    int top, bottom, left, right;
+  };
+  const Case cases[] = {
+      {8, 7, 3, 0, 2, 1, 4, 4, 0, 1, 1, 1},  // even sizes have their zeros behind only
+      {8, 7, 3, 0, 1, 1, 8, 7, 1, 1, 1, 1}, {5, 6, 5, 0, 1, 1, 5, 6, 2, 2, 2, 2},
+      {9, 9, 1, 7, 1, 1, 9, 9, 0, 0, 3, 3}, {9, 9, 3, 1, 1, 1, 9, 9, 1, 1, 0, 0},
+      {6, 6, 2, 0, 1, 1, 6, 6, 0, 1, 0, 1}, {1, 2, 3, 0, 2, 1, 1, 1, 1, 1, 0, 1},
+      {7, 7, 1, 0, 2, 1, 4, 4, 0, 0, 0, 0}, {8, 8, 3, 0, 1, 2, 8, 8, 2, 2, 2, 2},
+  };
+  for (const Case& c : cases) {
+    Builder b;
+    const ValueId y = b.conv(b.input("x", {1, 2, c.h, c.w}), "c",
+                             {.out = 3,
+                              .kernel = c.kernel,
+                              .stride = c.stride,
+                              .dilation = c.dilation,
+                              .kernel_w = c.kernel_w,
+                              .same = true});
+    CAPTURE(c.h);
+    CAPTURE(c.kernel);
+    CHECK(b.dims(y) == Dims{1, 3, c.out_h, c.out_w});
+    const auto& op = std::get<Convolution>(b.graph().nodes[0].op);
+    CHECK(op.pad_top == c.top);
+    CHECK(op.pad_bottom == c.bottom);
+    CHECK(op.pad_left == c.left);
+    CHECK(op.pad_right == c.right);
+    const std::int64_t wide = c.kernel_w > 0 ? c.kernel_w : c.kernel;
+    CHECK(b.graph().params[0].shape == std::vector<std::int64_t>{3, 2, c.kernel, wide});
+  }
+}
+
+TEST_CASE("builder: tensors may have other names, and norms no gamma") {
+  Builder b;
+  b.call_tensors({.separator = "/",
+                  .weight = "/weights",
+                  .bias = "/biases",
+                  .gamma = nullptr,
+                  .beta = "/beta",
+                  .mean = "/moving_mean",
+                  .variance = "/moving_variance",
+                  .counter = nullptr});
+  const ValueId x = b.input("x", {1, 1, 4, 4});
+  const Scope net(b, "Net"), block(b, "Block_", 1);
+  ValueId y = b.conv(x, "Conv", {.out = 2, .kernel = 1});
+  y = b.batch_norm(y, "Conv/Norm", 0.001f);
+  CHECK(param_names(b.graph()) ==
+        std::vector<std::string>{"Net/Block_1/Conv/weights", "Net/Block_1/Conv/biases",
+                                 "Net/Block_1/Conv/Norm/beta", "Net/Block_1/Conv/Norm/moving_mean",
+                                 "Net/Block_1/Conv/Norm/moving_variance"});
+  CHECK(std::get<BatchNormParams>(b.graph().nodes[1].op).gamma == kNone);
+  CHECK(contains(error_of([&] { b.batch_norm_per_image(y, "again"); }).what(), "gamma"));
+}
+
+TEST_CASE("builder: layers may read parts of one weight") {
+  Builder b;
+  const ValueId x = b.input("x", {2, 8, 4, 4}), v = b.input("v", {2, 5, 1, 1});
+  const ValueId of_v =
+      b.conv(v, "c", {.out = 3, .kernel = 1, .bias = false, .weight_in = 13, .weight_first = 8});
+  const ValueId of_x = b.conv(x, "c", {.out = 3, .kernel = 1, .weight_in = 13});
+  CHECK(b.dims(b.add(of_x, of_v)) == Dims{2, 3, 4, 4});
+  CHECK(param_names(b.graph()) == std::vector<std::string>{"c.weight", "c.bias"});
+  CHECK(b.graph().params[0].shape == std::vector<std::int64_t>{3, 13, 1, 1});
+  const auto& part = std::get<Convolution>(b.graph().nodes[0].op).part;
+  CHECK(part.first == 8);
+  CHECK(part.count == 5);
+  CHECK(contains(error_of([&] { b.add(of_v, of_x); }).what(), "adds"));
+  CHECK(contains(error_of([&] { b.conv(x, "d", {.out = 3, .weight_in = 13, .weight_first = 6}); }).what(),
+                 "13"));
+}
+
 TEST_CASE("builder: a spectral norm has its vectors beside the weight") {
   Builder b;
   const ValueId x = b.input("x", {1, 3, 8, 8});

@@ -290,6 +290,27 @@ TEST_CASE("fuse_epilogues: outputs, values read twice and a value added to itsel
   CHECK(op_names(itself) == Names{"convolution", "add"});
 }
 
+TEST_CASE("fuse_epilogues: one addend for each plane is added by the conv; the addend's maker takes no sum") {
+  Builder b;
+  const ValueId v = b.conv(b.input("v", {2, 3, 1, 1}), "v", {.out = 2, .kernel = 1});
+  const ValueId x = b.conv(b.input("x", {2, 2, 4, 4}), "x", {.out = 2, .kernel = 1});
+  b.output("y", b.relu(b.add(x, v)));
+  Graph g = b.take();
+  optimize(g);
+  REQUIRE(op_names(g) == Names{"convolution", "convolution"});
+  CHECK(conv_of(g, 0).epilogue.empty());
+  REQUIRE(conv_of(g, 1).epilogue.size() == 2);
+  CHECK(std::get<Residual>(conv_of(g, 1).epilogue[0]).value == g.nodes[0].output);
+
+  Builder late;  // the addend is made behind the conv: neither can take the sum
+  const ValueId planes = late.conv(late.input("x", {2, 2, 4, 4}), "x", {.out = 2, .kernel = 1});
+  const ValueId addend = late.conv(late.input("v", {2, 3, 1, 1}), "v", {.out = 2, .kernel = 1});
+  late.output("y", late.add(planes, addend));
+  Graph h = late.take();
+  optimize(h);
+  CHECK(op_names(h) == Names{"convolution", "convolution", "add"});
+}
+
 TEST_CASE("fuse_epilogues: a chain longer than a kernel takes is cut at eight steps") {
   Graph g = conv_then([](Builder& b, ValueId, ValueId c) {
     for (int i = 0; i < 10; ++i) c = b.affine(c, 1.5f, 0.5f);

@@ -83,7 +83,17 @@ class Maker {
     }
     const ValueId other = same[static_cast<std::size_t>(pick(0, static_cast<std::int64_t>(same.size()) - 1))];
     if (chance(4)) return put(b_.concat({x, other}));
+    if (chance(4)) return put(b_.add(x, addend_of_planes(x)));
     put(chance(2) ? b_.add(x, other) : b_.add(other, x));
+  }
+
+  // [n, c, 1, 1]: the mean of each plane.
+  ValueId addend_of_planes(ValueId x) {
+    const Dims in = b_.dims(x);
+    const int side = static_cast<int>(std::max(in.h, in.w));
+    const ValueId rows =
+        b_.pool(x, {.kind = PoolKind::average_valid, .kernel = side, .stride = side, .pad = side / 2});
+    return b_.subsample(rows, side);
   }
 
   void upsample(ValueId x) {

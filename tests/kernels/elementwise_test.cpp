@@ -32,7 +32,8 @@ double exact_step(const ElementwiseStep& s, double x, std::size_t c, double othe
     case Kind::sigmoid: return 1 / (1 + std::exp(-x));
     case Kind::scalar_affine: return static_cast<double>(s.alpha) * x + static_cast<double>(s.beta);
     case Kind::channel_affine: return static_cast<double>(s.scale[c]) * x + static_cast<double>(s.shift[c]);
-    case Kind::add: return x + other;
+    case Kind::add:
+    case Kind::add_channels: return x + other;
   }
   return 0;
 }
@@ -46,6 +47,8 @@ const std::vector<std::vector<Kind>> kChains = {
     {Kind::scalar_affine},
     {Kind::channel_affine},
     {Kind::add},
+    {Kind::add_channels},
+    {Kind::scalar_affine, Kind::add_channels, Kind::relu},
     {},
     {Kind::relu, Kind::channel_affine},
     {Kind::channel_affine, Kind::add, Kind::relu},
@@ -58,9 +61,11 @@ TEST_CASE("a chain applies its steps in order, in any layout, in place too, and 
     CAPTURE(layout.dims.c);
     CAPTURE(layout.block);
     Guarded x(layout.dims, layout.block, layout.extra_stride),
-        other(layout.dims, layout.block, 2 * layout.block);
+        other(layout.dims, layout.block, 2 * layout.block),
+        addends({layout.dims.n, layout.dims.c, 1, 1}, layout.block, 3 * layout.block);
     x.fill(1, -3, 3);
     other.fill(2, -1, 1);
+    addends.fill(4, -1, 1);
     Random random(3);
     std::vector<float> scale(static_cast<std::size_t>(x.ref().blocks() * layout.block)), shift(scale.size());
     for (std::size_t c = 0; c < static_cast<std::size_t>(layout.dims.c); ++c) {
@@ -72,8 +77,8 @@ TEST_CASE("a chain applies its steps in order, in any layout, in place too, and 
       std::vector<ElementwiseStep> steps;
       steps.reserve(chain.size());
       for (Kind kind : chain)
-        steps.push_back(
-            {kind, kind == Kind::leaky_relu ? 0.2f : 1.7f, -0.6f, scale.data(), shift.data(), other.ref()});
+        steps.push_back({kind, kind == Kind::leaky_relu ? 0.2f : 1.7f, -0.6f, scale.data(), shift.data(),
+                         kind == Kind::add_channels ? addends.ref() : other.ref()});
       Guarded out(layout.dims, layout.block, layout.extra_stride + 5);
       CHECK(test::same_for_any_threads(out, [&](Guarded& o) { elementwise_cpu({x.ref(), o.ref(), steps}); }));
       Guarded in_place(x);
@@ -83,9 +88,11 @@ TEST_CASE("a chain applies its steps in order, in any layout, in place too, and 
       test::for_each_element(
           layout.dims, [&](std::int64_t n, std::int64_t c, std::int64_t y, std::int64_t w) {
             double truth = static_cast<double>(x.at(n, c, y, w));
-            for (const ElementwiseStep& step : steps)
-              truth = exact_step(step, truth, static_cast<std::size_t>(c),
-                                 static_cast<double>(other.at(n, c, y, w)));
+            for (const ElementwiseStep& step : steps) {
+              const bool planes = step.kind == Kind::add_channels;
+              const float added = planes ? addends.at(n, c, 0, 0) : other.at(n, c, y, w);
+              truth = exact_step(step, truth, static_cast<std::size_t>(c), static_cast<double>(added));
+            }
             worst = std::max(worst, std::abs(static_cast<double>(out.at(n, c, y, w)) - truth));
             same = same && in_place.at(n, c, y, w) == out.at(n, c, y, w);
           });

@@ -18,7 +18,8 @@ const char* const kGoldens[] = {"eccv16_16x24_2.json",
                                 "masks-gan_64x64_2_halves.json",
                                 "masks-gan_64x96_1_halves_norm1.json",
                                 "segnet_32x64_1.json",
-                                "colornet_64x64_1_blocks.json"};
+                                "colornet_64x64_1_blocks.json",
+                                "koalarization_16x24_2.json"};
 
 std::map<std::string, ReferenceTensor> inputs_of(const Golden& golden) {
   const Graph g = golden_graph(golden);

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "runtime/networks/formula.h"
+
 namespace cuhue::test {
 namespace {
 
@@ -22,6 +24,21 @@ std::vector<float> pixels(const Golden& g, bool lightness) {
   std::vector<float> values;
   for (const std::uint8_t pixel : formula_image(g.batch, g.height, g.width))
     values.push_back(static_cast<float>(lightness ? pixel * 100.0 / 255.0 : pixel / 255.0));
+  return values;
+}
+
+// -1..1: the formula image, one channel an image, or three.
+std::vector<float> centred_pixels(const Golden& g, std::int64_t channels) {
+  std::vector<float> values;
+  for (const std::uint8_t pixel : formula_image(g.batch * channels, g.height, g.width))
+    values.push_back(static_cast<float>(pixel / 127.5 - 1));
+  return values;
+}
+
+std::vector<float> embedding(const Golden& g) {
+  std::vector<float> values(static_cast<std::size_t>(g.batch * 1001));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<float>(2 * formula_uniform(fnv1a64("embedding"), i) - 1);
   return values;
 }
 
@@ -115,6 +132,12 @@ std::map<std::string, std::vector<float>> golden_inputs(const Golden& golden) {
       inputs[name] = labels(golden);
     else if (name == "hint_ab" || name == "hint_mask")
       inputs[name] = hint_planes(golden, name == "hint_ab");
+    else if (name == "embedding")
+      inputs[name] = embedding(golden);
+    else if (name == "image")
+      inputs[name] = centred_pixels(golden, 3);
+    else if (golden.network->name == "koalarization")
+      inputs[name] = centred_pixels(golden, 1);
     else
       inputs[name] = pixels(golden, name == "l");
   }

@@ -44,11 +44,15 @@ const char* const kGoldens[] = {"eccv16_64x96_1.json",
                                 "colornet_64x64_1_blocks.json",
                                 "colornet_64x96_1_zeros.json",
                                 "colornet_192x160_1_blocks.json",
-                                "masks-gan_224x224_1_halves.json"};
+                                "masks-gan_224x224_1_halves.json",
+                                "koalarization_16x24_2.json",
+                                "koalarization_101x67_2.json",
+                                "koalarization_120x88_1.json",
+                                "koalarization_224x224_1.json"};
 
 // Of networks that take seconds a run.
 const char* const kLargeGoldens[] = {"scgan_256x256_1.json", "scgan_256x512_1.json",
-                                     "scgan_256x256_1_norm1.json"};
+                                     "scgan_256x256_1_norm1.json", "inception-resnet-v2_299x299_1.json"};
 
 // One network on the backend, its weights shared by all programs of a test.
 class Runner {
@@ -242,6 +246,16 @@ TEST_CASE("parity: a wrong layer anywhere would be seen: each one set to zero ch
       {"scgan_256x256_1.json",
        {"global_feature_network.conv3_2.norm.weight", "down4.norm.running_mean", "down8.norm.weight",
         "up4.conv2d.norm.weight"}},
+      {"koalarization_101x67_2.json",
+       {"conv2d_1/kernel", "conv2d_3/kernel", "conv2d_5/kernel", "conv2d_7/kernel", "conv2d_8/bias",
+        "conv2d_9/kernel", "conv2d_9/bias", "conv2d_10/kernel", "conv2d_12/kernel", "conv2d_13/bias",
+        "conv2d_14/kernel"}},
+      {"inception-resnet-v2_299x299_1.json",
+       {"InceptionResnetV2/Mixed_5b/Branch_3/Conv2d_0b_1x1/weights",
+        "InceptionResnetV2/Repeat_1/block17_11/Conv2d_1x1/weights",
+        "InceptionResnetV2/Repeat_2/block8_9/Conv2d_1x1/biases",
+        "InceptionResnetV2/Block8/Branch_1/Conv2d_0c_3x1/BatchNorm/beta",
+        "InceptionResnetV2/Conv2d_7b_1x1/BatchNorm/moving_mean"}},
       {"masks-gan_64x96_1_halves.json",
        {"conv0_1.weight", "conv0_2.weight", "bn0.weight", "conv1.weight", "conv3.weight", "bn3.weight",
         "bn3.bias", "conv5.weight", "bn5.weight", "deconv6.weight", "deconv7.weight", "bn8.bias",

@@ -260,14 +260,64 @@ TEST_CASE("segnet and colornet have the tensors and the cost of the published ne
   CHECK(std::abs(all_macs(build_graph(colours, 1, 352, 352)) * 1e-9 - 50.46) < 0.005);
 }
 
+TEST_CASE("inception-resnet-v2 has the tensors and the cost of its specification") {
+  const Network& n = network_or_throw("inception-resnet-v2");
+  const Counts c = count(n);
+  CHECK(c.tensors == 898);
+  CHECK(c.trainable == 55814729);
+  CHECK(c.running == 60544);
+  CHECK(c.ignored == 0);
+  std::map<std::string, std::vector<std::int64_t>> shapes;
+  for (const Param& p : schema(n)) shapes[p.name] = p.shape;
+  using Shape = std::vector<std::int64_t>;
+  const std::string root = "InceptionResnetV2/";
+  CHECK(shapes.at(root + "Conv2d_1a_3x3/weights") == Shape{32, 3, 3, 3});
+  CHECK(shapes.at(root + "Conv2d_1a_3x3/BatchNorm/moving_variance") == Shape{32});
+  CHECK(shapes.at(root + "Mixed_5b/Branch_1/Conv2d_0b_5x5/weights") == Shape{64, 48, 5, 5});
+  CHECK(shapes.at(root + "Mixed_5b/Branch_3/Conv2d_0b_1x1/BatchNorm/beta") == Shape{64});
+  CHECK(shapes.at(root + "Repeat/block35_10/Conv2d_1x1/biases") == Shape{320});
+  CHECK(shapes.at(root + "Repeat_1/block17_20/Branch_1/Conv2d_0b_1x7/weights") == Shape{160, 128, 1, 7});
+  CHECK(shapes.at(root + "Repeat_1/block17_1/Branch_1/Conv2d_0c_7x1/weights") == Shape{192, 160, 7, 1});
+  CHECK(shapes.at(root + "Mixed_7a/Branch_2/Conv2d_1a_3x3/weights") == Shape{320, 288, 3, 3});
+  CHECK(shapes.at(root + "Repeat_2/block8_9/Conv2d_1x1/weights") == Shape{2080, 448, 1, 1});
+  CHECK(shapes.at(root + "Block8/Branch_1/Conv2d_0c_3x1/weights") == Shape{256, 224, 3, 1});
+  CHECK(shapes.at(root + "Conv2d_7b_1x1/weights") == Shape{1536, 2080, 1, 1});
+  CHECK(shapes.at(root + "Logits/Logits/weights") == Shape{1001, 1536});
+  CHECK(std::abs(all_macs(build_graph(n, 1, 299, 299)) * 1e-9 - 13.156) < 0.0005);
+  // The network sees one size.
+  CHECK_THROWS_WITH(build_graph(n, 1, 224, 224), "inception-resnet-v2: size must be 299x299, not 224x224");
+}
+
+TEST_CASE(
+    "koalarization's fusion costs its vector once an image, where its published form costs it a pixel") {
+  const Network& n = network_or_throw("koalarization");
+  const Counts c = count(n);
+  CHECK(c.tensors == 28);
+  CHECK(c.trainable == 6574050);
+  CHECK(schema(n)[16].name == "conv2d_9/kernel");
+  CHECK(schema(n)[16].shape == std::vector<std::int64_t>{256, 1257, 1, 1});
+  CHECK(schema(n)[27].name == "conv2d_14/bias");
+  for (const std::int64_t batch : {1, 3}) {
+    Graph g = build_graph(n, batch, 224, 224);
+    optimize(g);
+    const double published = 7.550e9 * static_cast<double>(batch), pixels = 28 * 28;
+    const double saved = (pixels - 1) * 1001 * 256 * static_cast<double>(batch);
+    CHECK(std::abs(all_macs(g) - (published - saved)) < 0.0005e9 * static_cast<double>(batch));
+    CHECK(std::abs(saved * 1e-9 - 0.2006 * static_cast<double>(batch)) < 0.0001 * static_cast<double>(batch));
+    // No value holds the vector at more than one pixel, and adding it is no step.
+    for (const Value& v : g.values) CHECK((v.dims.c < 1001 || v.dims.h * v.dims.w == 1));
+    for (const std::string& op : op_names(g)) CHECK((op == "convolution" || op == "upsample"));
+  }
+}
+
 TEST_CASE("every network states what its table says, at several sizes") {
   for (const Network& n : networks()) {
     const std::int64_t m = n.size_multiple;
     const auto inputs = graph_inputs(n), outputs = graph_outputs(n);
-    for (const auto& [batch, h, w] : {std::array{std::int64_t{1}, n.default_size, n.default_size},
-                                      std::array{std::int64_t{3}, 8 * m, 12 * m},
-                                      {2, m, 2 * m}}) {
-      Graph g = build_graph(n, batch, h, w);
+    for (const auto& [batch, high, wide] : {std::array{std::int64_t{1}, n.default_size, n.default_size},
+                                            std::array{std::int64_t{3}, 8 * m, 12 * m},
+                                            {2, m, 2 * m}}) {
+      Graph g = build_graph(n, batch, usable_side(n, high), usable_side(n, wide));
       check_graph(g);
       REQUIRE(g.inputs.size() == inputs.size());
       REQUIRE(g.outputs.size() == outputs.size());

@@ -81,7 +81,7 @@ class Interpreter {
   }
 
   void operator()(const Convolution& op) {
-    const std::vector<float> weight = param(op.weight);
+    const std::vector<float> weight = weight_of(op);
     const double divisor = op.spectral_u == kNone ? 1.0 : spectral_norm(weight, param(op.spectral_u));
     const ReferenceTensor& x = in();
     ReferenceTensor& y = out();
@@ -236,6 +236,21 @@ class Interpreter {
     return {values.begin(), values.end()};
   }
 
+  // What the layer reads of its weight.
+  std::vector<float> weight_of(const Convolution& op) const {
+    const std::vector<float> all = param(op.weight);
+    if (op.part.count == 0) return all;
+    const std::int64_t taps = std::int64_t{op.kernel_h} * op.kernel_w;
+    const std::int64_t in = g_.params[static_cast<std::size_t>(op.weight)].shape[1];
+    std::vector<float> part;
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(all.size()); ++i) {
+      const std::int64_t channel = i / taps % in;
+      if (channel >= op.part.first && channel < op.part.first + op.part.count)
+        part.push_back(all[static_cast<std::size_t>(i)]);
+    }
+    return part;
+  }
+
   template <class Compute>
   void for_each_output(Compute&& compute) {
     const Dims d = out().dims;
@@ -320,11 +335,14 @@ class Interpreter {
     for (double& v : out().data) v = static_cast<double>(a.scale) * v + static_cast<double>(a.shift);
   }
   void apply(const Residual& r) {
-    for (std::size_t i = 0; i < out().data.size(); ++i) out().data[i] += at(r.value).data.at(i);
+    const ReferenceTensor& addend = at(r.value);
+    const std::size_t plane = out().data.size() / addend.data.size();  // 1, or one addend for each plane
+    for (std::size_t i = 0; i < out().data.size(); ++i) out().data[i] += addend.data.at(i / plane);
   }
   void apply(const BatchNormParams& bn) {
-    const std::vector<float> gamma = param(bn.gamma), beta = param(bn.beta), mean = param(bn.mean),
-                             var = param(bn.var);
+    const std::vector<float> beta = param(bn.beta), mean = param(bn.mean), var = param(bn.var);
+    const std::vector<float> gamma =
+        bn.gamma == kNone ? std::vector<float>(beta.size(), 1.0f) : param(bn.gamma);
     for (std::size_t i = 0; i < out().data.size(); ++i) {
       const std::size_t c = channel_of(i);
       out().data[i] = (out().data[i] - static_cast<double>(mean[c])) /

@@ -179,7 +179,8 @@ typedef struct cuhue_network_info {
       parameter_count;   /* parameter_count: tensors of a checkpoint */
   int64_t size_multiple; /* H and W must be multiples of this */
   int64_t default_size;  /* H and W it is usually run at */
-  int detects; /* nonzero: it finds objects: cuhue_detector_create takes it, cuhue_network_create does not */
+  int detects;  /* nonzero: it finds objects: cuhue_detector_create takes it, cuhue_network_create does not */
+  int one_size; /* nonzero: no other than default_size */
 } cuhue_network_info;
 
 typedef struct cuhue_port_info {
@@ -402,11 +403,13 @@ CUHUE_API cuhue_status cuhue_colorizer_set(cuhue_colorizer* colorizer, const cha
 /* Which format a colour picture of `input` should have: RGB or RGBA of the same depth; of video RGB8. */
 CUHUE_API cuhue_pixel_format cuhue_output_format(cuhue_pixel_format input);
 /* Which size the result of a photo of this size has: the photo's, but for systems that as_published give
- * their own (semantic: 352 x 352). */
+ * their own (semantic: 352 x 352, koalarization: 224 x 224). width and height: the photo's in, the result's
+ * out. */
 CUHUE_API cuhue_status cuhue_colorizer_result_size(const cuhue_colorizer* colorizer,
                                                    const cuhue_colorize_options* options, int64_t* width,
                                                    int64_t* height, cuhue_error* error);
-/* Colours `count` photos in one network batch (masks-gan, semantic: one after another). Photos may differ in
+/* Colours `count` photos in one network batch (masks-gan, semantic, koalarization: one after another;
+ * koalarization takes no photos in device memory). Photos may differ in
  * size and format; outputs[i] has the size (but see cuhue_colorizer_result_size) and depth of inputs[i] and
  * an RGB, RGBA, BGR or BGRA format; it may be inputs[i] itself. Alpha is copied. The second call with the
  * same count and sizes allocates nothing. timings may be NULL. All structs of an array have one struct_size.
@@ -509,6 +512,23 @@ CUHUE_API cuhue_status cuhue_colorizer_labels(const cuhue_colorizer* colorizer, 
 CUHUE_API cuhue_status cuhue_colorizer_find_labels(cuhue_colorizer* colorizer, const cuhue_pixels* picture,
                                                    const cuhue_colorize_options* options,
                                                    const cuhue_pixels* map, cuhue_error* error);
+
+/* System koalarization. What the network holds the photo to show: a class of ImageNet (ILSVRC 2012), as
+ * TensorFlow counts them: 0 is the background, 1 to 1000 are the synsets in the order of their numbers. The
+ * names are not part of the library. */
+#define CUHUE_CLASSES 1001
+
+typedef struct cuhue_class {
+  size_t struct_size;
+  int index;         /* 0 to 1000 */
+  float probability; /* among all classes: softmax of the scores */
+} cuhue_class;
+
+/* Of photo `photo` of the latest cuhue_colorize, most likely first. capacity: of `classes`, at least 1;
+ * count: how many were written. */
+CUHUE_API cuhue_status cuhue_colorizer_classes(const cuhue_colorizer* colorizer, size_t photo,
+                                               cuhue_class* classes, size_t capacity, size_t* count,
+                                               cuhue_error* error);
 
 CUHUE_API cuhue_status cuhue_colorizer_memory(const cuhue_colorizer* colorizer, cuhue_memory* memory,
                                               cuhue_error* error);

@@ -93,7 +93,8 @@ double stepped(double v, const ElementwiseStep& step, double scale, double shift
     case ElementwiseKind::sigmoid: return 1.0 / (1.0 + std::exp(-v));
     case ElementwiseKind::scalar_affine: return double{step.alpha} * v + double{step.beta};
     case ElementwiseKind::channel_affine: return scale * v + shift;
-    case ElementwiseKind::add: return v + other;
+    case ElementwiseKind::add:
+    case ElementwiseKind::add_channels: return v + other;
   }
   return 0.0;
 }
@@ -129,17 +130,22 @@ void check_convolution(const ConvolutionCase& c) {
   if (convolution_weight_element(f, c.math) == Element::f16)
     for (float& v : op.weight) v = rounded(v, Operands::half);
   std::vector<float> scale = random_values(channels, 4), shift = random_values(channels, 5),
-                     other = random_values(f.out.count(), 6);
-  if (c.other_element == Element::f16)
+                     other = random_values(f.out.count(), 6), addends = random_values(f.out.n * channels, 7);
+  if (c.other_element == Element::f16) {
     for (float& v : other) v = rounded(v, Operands::half);
+    for (float& v : addends) v = rounded(v, Operands::half);
+  }
 
   std::vector<double> expected = op.sums();
   double largest = 0.0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const auto k = static_cast<std::size_t>(static_cast<std::int64_t>(i) / (f.out.h * f.out.w) % channels);
     largest = std::max(largest, std::fabs(expected[i]));
-    for (const ElementwiseStep& step : c.steps)
-      expected[i] = stepped(expected[i], step, double{scale[k]}, double{shift[k]}, double{other[i]});
+    for (const ElementwiseStep& step : c.steps) {
+      const bool planes = step.kind == ElementwiseKind::add_channels;
+      const float added = planes ? addends[i / static_cast<std::size_t>(f.out.h * f.out.w)] : other[i];
+      expected[i] = stepped(expected[i], step, double{scale[k]}, double{shift[k]}, double{added});
+    }
     largest = std::max(largest, std::fabs(expected[i]));
   }
 
@@ -150,6 +156,8 @@ void check_convolution(const ConvolutionCase& c) {
   const DeviceArray<float> bias(op.bias), on_device_scale(scale), on_device_shift(shift);
   DeviceArrayTensor residual(f.out, c.other_element, channels + c.other_more);
   residual.write(other);
+  DeviceArrayTensor of_planes({f.out.n, channels, 1, 1}, c.other_element, channels + c.other_more);
+  of_planes.write(addends);
   std::vector<std::uint8_t> first;
   for_each_order([&] {
     const DeviceArrayTensor out(f.out, c.out_element, channels + c.out_more, c.out_offset);
@@ -165,9 +173,16 @@ void check_convolution(const ConvolutionCase& c) {
     p.in_shift = c.in_shift;
     p.scratch = scratch.data();
     p.multiprocessors = c.multiprocessors;
-    for (const ElementwiseStep& step : c.steps)
-      p.epilogue.steps[p.epilogue.count++] = {
-          step.kind, step.alpha, step.beta, on_device_scale.data(), on_device_shift.data(), residual.ref()};
+    for (const ElementwiseStep& step : c.steps) {
+      const bool planes = step.kind == ElementwiseKind::add_channels;
+      p.epilogue.steps[p.epilogue.count++] = {step.kind,
+                                              step.alpha,
+                                              step.beta,
+                                              on_device_scale.data(),
+                                              on_device_shift.data(),
+                                              planes ? of_planes.ref() : residual.ref(),
+                                              static_cast<int>(f.out.h * f.out.w)};
+    }
     convolution_cuda(p, nullptr);
 
     const std::vector<float> got = out.read();

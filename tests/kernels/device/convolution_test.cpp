@@ -160,17 +160,47 @@ TEST_CASE("convolutions: every epilogue, residuals of any element and pitch") {
       step(ElementwiseKind::scalar_affine, -1.5f, 0.25f),
       step(ElementwiseKind::channel_affine),
       step(ElementwiseKind::add),
+      step(ElementwiseKind::add_channels),
   };
   std::vector<std::vector<ElementwiseStep>> chains;
   for (const ElementwiseStep& step : each) chains.push_back({step});
   chains.push_back(each);
   chains.push_back({each[5], each[6], each[0]});
+  chains.push_back({each[7], each[0]});
   for (const std::int64_t channels : {24, 7})
-    for (const ConvolutionShape& shape : {convolution_shape({1, 16, 5, 6}, channels, 3, 1, 1),
-                                          convolution_shape({1, 3, 5, 6}, channels, 3, 1, 1),
-                                          transposed_shape({1, 16, 3, 3}, channels, 4, 2, 1, 0)})
+    for (const ConvolutionShape& shape :
+         {convolution_shape({1, 16, 5, 6}, channels, 3, 1, 1), convolution_shape({3, 16, 3, 5}, channels, 1),
+          convolution_shape({1, 3, 5, 6}, channels, 3, 1, 1),
+          transposed_shape({1, 16, 3, 3}, channels, 4, 2, 1, 0)})
       for (const auto& steps : chains)
         for (const Element other : {Element::f32, Element::f16})
           check_convolution(
               {.shape = shape, .steps = steps, .other_more = channels % 5, .other_element = other});
+}
+
+TEST_CASE("convolutions: padding of each side, windows of each shape") {
+  // TensorFlow's SAME of stride 2 pads an even size behind only; 1x7 and 7x1 pad one axis.
+  ConvolutionShape even = convolution_shape({2, 16, 8, 6}, 24, 3, 2, 0);
+  even.out = {2, 24, 4, 3};
+  ConvolutionShape mixed = even;  // odd rows, even columns
+  mixed.in.h = 7;
+  mixed.pad_top = 1;
+  ConvolutionShape few = mixed;
+  few.in.c = 1;
+  const auto line = [](int kernel_h, int kernel_w) {
+    ConvolutionShape s = convolution_shape({1, 24, 6, 9}, 16, 1);
+    s.kernel_h = kernel_h;
+    s.kernel_w = kernel_w;
+    s.pad_top = kernel_h / 2;
+    s.pad_left = kernel_w / 2;
+    return s;
+  };
+  for (const ConvolutionShape& shape : {even, mixed, few, line(1, 7), line(7, 1), line(1, 3), line(3, 1)})
+    for (const ConvolutionMath math : {ConvolutionMath::fp32, ConvolutionMath::tf32}) {
+      const bool rounds = math == ConvolutionMath::tf32 && shape.in.c > 4;
+      check_convolution({.shape = shape,
+                         .math = math,
+                         .operands = rounds ? Operands::tf32 : Operands::exact,
+                         .steps = {step(ElementwiseKind::relu)}});
+    }
 }

@@ -23,7 +23,9 @@ const std::vector<std::vector<Kind>> kChains = {
     {Kind::scalar_affine},
     {Kind::channel_affine},
     {Kind::add},
+    {Kind::add_channels},
     {Kind::channel_affine, Kind::add, Kind::relu},
+    {Kind::scalar_affine, Kind::add_channels, Kind::relu},
     {Kind::add, Kind::leaky_relu, Kind::channel_affine, Kind::tanh, Kind::scalar_affine, Kind::sigmoid,
      Kind::add, Kind::relu},
 };
@@ -38,12 +40,22 @@ class Chain {
         device_scale_(std::span<const float>(scale_)),
         device_shift_(std::span<const float>(shift_)),
         other_(stored(random_planes(dims, 23, -2, 2), other_layout.element)),
-        device_other_(tensor_in(other_layout, dims)) {
+        device_other_(tensor_in(other_layout, dims)),
+        addends_(stored(random_planes(of_planes(dims), 24, -2, 2), other_layout.element)),
+        device_addends_(tensor_in(other_layout, of_planes(dims))) {
     device_other_.write(other_);
+    device_addends_.write(addends_);
     for (const Kind kind : kinds) {
-      steps_.push_back({kind, 0.3f, -0.4f, scale_.data(), shift_.data(), view(other_, dims)});
-      epilogue_.steps[epilogue_.count++] = {
-          kind, 0.3f, -0.4f, device_scale_.data(), device_shift_.data(), device_other_.ref()};
+      const bool planes = kind == Kind::add_channels;
+      steps_.push_back({kind, 0.3f, -0.4f, scale_.data(), shift_.data(),
+                        planes ? view(addends_, of_planes(dims)) : view(other_, dims)});
+      epilogue_.steps[epilogue_.count++] = {kind,
+                                            0.3f,
+                                            -0.4f,
+                                            device_scale_.data(),
+                                            device_shift_.data(),
+                                            planes ? device_addends_.ref() : device_other_.ref(),
+                                            static_cast<int>(dims.h * dims.w)};
     }
   }
   const DeviceEpilogue& epilogue() const { return epilogue_; }
@@ -56,8 +68,12 @@ class Chain {
   std::size_t channels_;
   std::vector<float> scale_, shift_;
   DeviceArray<float> device_scale_, device_shift_;
+  static Dims of_planes(const Dims& dims) { return {dims.n, dims.c, 1, 1}; }
+
   std::vector<float> other_;
   DeviceArrayTensor device_other_;
+  std::vector<float> addends_;
+  DeviceArrayTensor device_addends_;
   std::vector<ElementwiseStep> steps_;
   DeviceEpilogue epilogue_;
 };
@@ -124,7 +140,7 @@ TEST_CASE("elementwise: NaN passes every step, and halves become infinite beyond
   std::vector<float> values(8, 1e6f);
   values[3] = std::numeric_limits<float>::quiet_NaN();
   for (const Kind kind : {Kind::relu, Kind::leaky_relu, Kind::tanh, Kind::sigmoid, Kind::scalar_affine,
-                          Kind::channel_affine, Kind::add}) {
+                          Kind::channel_affine, Kind::add, Kind::add_channels}) {
     const Chain chain({kind}, dims, {});
     DeviceArrayTensor x(dims, Element::f32), out(dims, Element::f16);
     x.write(values);

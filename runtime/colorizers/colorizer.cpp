@@ -15,6 +15,10 @@ namespace {
   throw Error(Status::usage, "this system takes no mask; use system 'masks-gan'");
 }
 
+[[noreturn]] void no_saliency() {
+  throw Error(Status::usage, "this system tells no saliency; use system 'scgan'");
+}
+
 }  // namespace
 
 void Colorizer::set(std::string_view setting, double /*value*/) {
@@ -38,6 +42,12 @@ void Colorizer::clear_masks() {
 std::size_t Colorizer::suggest(std::size_t /*index*/, const ConstPixelView* /*photo*/, PhotoPoint /*at*/,
                                std::span<Suggestion> /*suggestions*/) {
   throw Error(Status::usage, "this system suggests no colours; use system 'siggraph17'");
+}
+void Colorizer::keep_saliency(bool /*keep*/) {
+  no_saliency();
+}
+SaliencyMap Colorizer::saliency(std::size_t /*photo*/) const {
+  no_saliency();
 }
 
 }  // namespace cuhue

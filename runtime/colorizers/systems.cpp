@@ -17,6 +17,7 @@ const System kSystems[] = {
      "siggraph17", make_siggraph17},
     {"masks-gan", "Colorization with masks and a GAN: colours only the part of a photo that a mask shows",
      "masks-gan", make_masks_gan},
+    {"scgan", "SCGAN: colours, and a map of where people look in the photo", "scgan", make_scgan},
 };
 
 [[noreturn]] void refuse(std::size_t index, const std::string& what) {

@@ -12,5 +12,6 @@ std::unique_ptr<Colorizer> make_eccv16(std::span<const LoadedNetwork> networks);
 std::unique_ptr<Colorizer> make_lite(std::span<const LoadedNetwork> networks);
 std::unique_ptr<Colorizer> make_siggraph17(std::span<const LoadedNetwork> networks);
 std::unique_ptr<Colorizer> make_masks_gan(std::span<const LoadedNetwork> networks);
+std::unique_ptr<Colorizer> make_scgan(std::span<const LoadedNetwork> networks);
 
 }  // namespace cuhue

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -40,6 +41,8 @@ class PhotoGraphs {
     std::size_t input = 0, output = 0;
     Luminance luminance = Luminance::cie_l;
     ColorSpace space = ColorSpace::lab;
+    PlaneFill fill = PlaneFill::repeat;
+    std::optional<std::size_t> also;  // an output that the caller reads
     float chroma = 1.0f;
     ByteRounding rounding = ByteRounding::nearest_even;
     bool prepared = false;  // the luminance planes are in the arena
@@ -59,6 +62,7 @@ class PhotoGraphs {
   void keep(std::unique_ptr<Graph> graph);
   void enqueue(const Graph& graph, Stream stream) const;
   void prepare(const Graph& graph, const Port& input, Stream stream) const;
+  const OutputMap* left_out(const Kind& kind) const;
   void merge(const Graph& graph, Stream stream) const;
   static void copy_in(const PhotoJob& job, const Graph& graph, std::size_t index);
   void check_finite();

@@ -14,6 +14,44 @@ std::int64_t count_of(const Param& p) {
   return count;
 }
 
+std::int64_t packed_count(const LayerParams& layer) {
+  return layer.enlarged ? count_of(*layer.weight) / 9 * 16 : count_of(*layer.weight);
+}
+
+std::vector<float> enlarged_kernel(std::span<const float> weight) {
+  constexpr std::size_t kIn = 9, kOut = 16;
+  // Which taps of three a tap of four sums.
+  constexpr int kFirst[4] = {2, 1, 0, 0}, kLast[4] = {2, 2, 1, 0};
+  std::vector<float> kernel(weight.size() / kIn * kOut);
+  for (std::size_t i = 0; i < weight.size() / kIn; ++i) {
+    for (int y = 0; y < 4; ++y) {
+      for (int x = 0; x < 4; ++x) {
+        double sum = 0;
+        for (int ky = kFirst[y]; ky <= kLast[y]; ++ky)
+          for (int kx = kFirst[x]; kx <= kLast[x]; ++kx)
+            sum += double{weight[i * kIn + static_cast<std::size_t>(3 * ky + kx)]};
+        kernel[i * kOut + static_cast<std::size_t>(4 * y + x)] = static_cast<float>(sum);
+      }
+    }
+  }
+  return kernel;
+}
+
+std::vector<float> phase_kernels(std::span<const float> enlarged) {
+  const std::size_t kernels = enlarged.size() / 16;
+  std::vector<float> phases;
+  phases.reserve(enlarged.size());
+  for (int phase = 0; phase < kPhases; ++phase) {
+    // Tap 3 - p of the transposed convolution is of the row before, tap 1 - p of the one behind it.
+    const int p = phase / 2, q = phase % 2;
+    for (std::size_t i = 0; i < kernels; ++i)
+      for (const int y : {3 - p, 1 - p})
+        for (const int x : {3 - q, 1 - q})
+          phases.push_back(enlarged[i * 16 + static_cast<std::size_t>(4 * y + x)]);
+  }
+  return phases;
+}
+
 std::int64_t channels_of(const LayerParams& layer) {
   if (layer.weight == nullptr) return count_of(*layer.gamma);
   return layer.weight->shape[layer.transposed ? 1 : 0];
@@ -27,6 +65,7 @@ std::string weight_key(const LayerParams& layer) {
   std::string key = layer.weight->name;
   if (layer.spectral_u != nullptr) key += "/" + layer.spectral_u->name;
   if (layer.gamma != nullptr) key += "*" + norm_key(layer);
+  if (layer.enlarged) key += "/enlarged";
   return key;
 }
 

@@ -48,7 +48,7 @@ const char* const kGoldens[] = {"eccv16_64x96_1.json",
 
 // Of networks that take seconds a run.
 const char* const kLargeGoldens[] = {"scgan_256x256_1.json", "scgan_256x512_1.json",
-                                     "scgan_256x256_1_norm1.json"};
+                                     "scgan_256x256_1_norm1.json", "scgan_256x256_1_input1.json"};
 
 // One network on the backend, its weights shared by all programs of a test.
 class Runner {
@@ -74,11 +74,14 @@ class Runner {
   std::shared_ptr<DeviceWeights> weights_;
 };
 
-Runner& runner_of(const Network& n) {
+// Of a network's weights in one form.
+Runner& runner_of(const Golden& g) {
   static std::map<std::string, Runner, std::less<>> runners;
-  const auto it = runners.find(n.name);
+  std::string key(g.network->name);
+  if (g.settings.contains("input")) key += " of three channels";
+  const auto it = runners.find(key);
   if (it != runners.end()) return it->second;
-  return runners.emplace(std::string(n.name), Runner(std::make_shared<FormulaSource>(n))).first->second;
+  return runners.emplace(key, Runner(std::make_shared<FormulaSource>(*g.network))).first->second;
 }
 
 std::span<const float> floats(const TensorRef& t) {
@@ -133,7 +136,7 @@ void check_stored(const char* file) {
   add_taps(g, golden, &stored);
   const std::vector<std::string> names = tap_names(g, golden);
   CHECK(names.size() >= 12);
-  const auto program = runner_of(*golden.network).run(std::move(g), golden);
+  const auto program = runner_of(golden).run(std::move(g), golden);
   const double taps = worst_error(*program, golden.taps, names);
   const double outputs = worst_error(*program, golden.outputs, output_names(golden));
   MESSAGE(golden.label << ": " << names.size() << " taps, worst error " << taps << ", of the outputs "
@@ -162,7 +165,7 @@ TEST_CASE("parity: the optimized networks give PyTorch's outputs, all of them or
   for (const char* file : kGoldens) {
     const Golden golden = read_golden(file);
     INFO(golden.label);
-    Runner& runner = runner_of(*golden.network);
+    Runner& runner = runner_of(golden);
     const auto all = runner.run(golden_graph(golden), golden);
     const double whole = worst_error(*all, golden.outputs, output_names(golden));
     const std::string_view only[] = {picture_of(golden)};
@@ -176,7 +179,7 @@ TEST_CASE("parity: at the size that the networks of labels are used at") {
   for (const char* file : {"segnet_352x352_1.json", "colornet_352x352_1_blocks.json"}) {
     const Golden golden = read_golden(file);
     INFO(golden.label);
-    const auto program = runner_of(*golden.network).run(golden_graph(golden), golden);
+    const auto program = runner_of(golden).run(golden_graph(golden), golden);
     const double worst = worst_error(*program, golden.outputs, output_names(golden));
     MESSAGE(golden.label << ": worst error " << worst);
   }
@@ -190,7 +193,7 @@ TEST_CASE("parity: every value the optimized large networks store is PyTorch's, 
   for (const char* file : kLargeGoldens) check_stored(file);
   const Golden golden = read_golden(kLargeGoldens[0]);
   const std::string_view only[] = {picture_of(golden)};
-  const auto alone = runner_of(*golden.network).run(golden_graph(golden, only), golden);
+  const auto alone = runner_of(golden).run(golden_graph(golden, only), golden);
   worst_error(*alone, golden.outputs, {std::string(only[0])});
 }
 
@@ -202,7 +205,7 @@ TEST_CASE("parity: without any pass every layer is PyTorch's") {
     add_taps(g, golden);
     const std::vector<std::string> names = tap_names(g, golden);
     CHECK(names.size() == golden.taps.size());
-    const auto program = runner_of(*golden.network).run(std::move(g), golden, false);
+    const auto program = runner_of(golden).run(std::move(g), golden, false);
     const double taps = worst_error(*program, golden.taps, names);
     const double outputs = worst_error(*program, golden.outputs, output_names(golden));
     MESSAGE(golden.label << ": " << names.size() << " taps, worst error " << std::max(taps, outputs));

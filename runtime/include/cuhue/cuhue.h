@@ -399,10 +399,10 @@ CUHUE_API cuhue_status cuhue_colorizer_set(cuhue_colorizer* colorizer, const cha
                                            cuhue_error* error);
 /* Which format a colour picture of `input` should have: RGB or RGBA of the same depth; of video RGB8. */
 CUHUE_API cuhue_pixel_format cuhue_output_format(cuhue_pixel_format input);
-/* Colours `count` photos in one network batch (masks-gan: one after another). Photos may differ in size and
- * format; outputs[i] has the size and depth of inputs[i] and an RGB, RGBA, BGR or BGRA format; it may be
- * inputs[i] itself. Alpha is copied. The second call with the same count and sizes allocates nothing. timings
- * may be NULL. All structs of an array have one struct_size. */
+/* Colours `count` photos in one network batch (masks-gan, scgan: one after another). Photos may differ in
+ * size and format; outputs[i] has the size and depth of inputs[i] and an RGB, RGBA, BGR or BGRA format; it
+ * may be inputs[i] itself. Alpha is copied. The second call with the same count and sizes allocates nothing.
+ * timings may be NULL. All structs of an array have one struct_size. */
 CUHUE_API cuhue_status cuhue_colorize(cuhue_colorizer* colorizer, const cuhue_pixels* inputs,
                                       const cuhue_pixels* outputs, size_t count,
                                       const cuhue_colorize_options* options, cuhue_timings* timings,
@@ -467,6 +467,24 @@ CUHUE_API cuhue_status cuhue_colorizer_suggest(cuhue_colorizer* colorizer, size_
                                                const cuhue_pixels* picture, int64_t x, int64_t y,
                                                cuhue_suggestion* suggestions, size_t capacity, size_t* count,
                                                cuhue_error* error);
+
+/* ---- where people look: system scgan
+ * ------------------------------------------------------------------------ */
+
+/* keep nonzero: the calls to come find it out for each of their photos, which costs time (else colours only),
+ * and keep the maps of the latest call; 0: they do not. CUHUE_USAGE where the weights hold no saliency
+ * branch. */
+CUHUE_API cuhue_status cuhue_colorizer_keep_saliency(cuhue_colorizer* colorizer, int keep,
+                                                     cuhue_error* error);
+/* The map of photo `photo` (its place in the latest call) to values [height, width], 0..1: of any size, e.g.
+ * the photo's, by bilinear interpolation. */
+CUHUE_API cuhue_status cuhue_colorizer_saliency(const cuhue_colorizer* colorizer, size_t photo, int64_t width,
+                                                int64_t height, float* values, cuhue_error* error);
+/* The map as heat over the photo's grey. picture: the photo, or any of its shape, in host memory, not video;
+ * out: its size and depth, an RGB, RGBA, BGR or BGRA format; may be picture itself. Alpha is copied. */
+CUHUE_API cuhue_status cuhue_colorizer_saliency_view(const cuhue_colorizer* colorizer, size_t photo,
+                                                     const cuhue_pixels* picture, const cuhue_pixels* out,
+                                                     cuhue_error* error);
 
 CUHUE_API cuhue_status cuhue_colorizer_memory(const cuhue_colorizer* colorizer, cuhue_memory* memory,
                                               cuhue_error* error);
@@ -562,6 +580,9 @@ typedef struct cuhue_metrics {
   double colorfulness_a, colorfulness_b; /* Hasler and Suesstrunk 2003 */
   double mean_delta_e2000;               /* CIEDE2000, Sharma et al. 2005 */
   int max_difference;                    /* levels of 8 bits */
+  double nrmse;       /* root of the mean squared difference over that of a's squares: a is the truth */
+  double ssim_floats; /* with twice the data range: scikit-image's for floats, published for scgan */
+  double naturalness_a, naturalness_b; /* CNI, 0..1, as scgan's authors evaluate it; colorfulness is CCI */
 } cuhue_metrics;
 
 /* Two pictures of one size, any formats (16 bits are compared at 8). */

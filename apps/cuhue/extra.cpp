@@ -2,13 +2,14 @@
 
 #include "apps/cuhue/hint_file.h"
 #include "apps/cuhue/photo_mask.h"
+#include "apps/cuhue/saliency_files.h"
 
 namespace cuhue::app {
 namespace {
 
 // nullptr when the options do not ask for it.
 using MakeExtra = std::unique_ptr<Extra> (*)(const ColorizeOptions&);
-constexpr MakeExtra kExtras[] = {make_hints_extra, make_mask_extra};
+constexpr MakeExtra kExtras[] = {make_hints_extra, make_mask_extra, make_saliency_extra};
 
 }  // namespace
 

@@ -60,5 +60,6 @@ struct SystemOptions {
 };
 SystemOptions hint_options();
 SystemOptions mask_options();
+SystemOptions saliency_options();
 
 }  // namespace cuhue::app

@@ -43,7 +43,9 @@ struct Rectangle {
 struct ColorizeOptions : CommonOptions, DeviceOptions {
   std::string input, output, system, format;
   std::vector<std::string> weights;
-  std::string hints, mask;  // files
+  std::string hints, mask;                   // files
+  std::string save_saliency, saliency_view;  // files, of a folder folders
+  std::string norm;                          // the name of a choice
   std::vector<Rectangle> mask_rectangles;
   std::vector<Setting> settings;
   bool formula = false;

@@ -331,7 +331,7 @@ void prepare_crops_cuda(const PrepareCropsDeviceParams& p, Stream stream) {
   const int out_h = checked_int(p.out_h), out_w = checked_int(p.out_w);
   const ColumnsJob job{{p.crops, largest, p.tables, p.scratch, out_h, out_w},
                        p.luminance,
-                       {p.out, out_h, out_w, out_h, out_w}};
+                       {p.out, out_h, out_w, out_h, out_w, PlaneFill::repeat}};
   check_sizes(p.photo, largest, job.out, p.count);
   with_format(p.photo,
               [&](auto format) { launch_both<decltype(format)>(p.photo, job, largest, p.count, stream); });

@@ -76,7 +76,7 @@ Picture copy_of(const cuhue_pixels& photo) {
 }  // namespace
 
 SaliencyFiles::SaliencyFiles(const ColorizeOptions& options)
-    : targets_{{"--save-saliency", options.save_saliency}, {"--saliency-view", options.saliency_view}},
+    : targets_{{{"--save-saliency", options.save_saliency}, {"--saliency-view", options.saliency_view}}},
       norm_(options.norm),
       photos_here_{options.input, options.output} {
   std::error_code ignored;
@@ -94,12 +94,13 @@ std::vector<FileUse> SaliencyFiles::outputs() const {
 
 void SaliencyFiles::check_plan(const ColorizePlan& plan) const {
   if (!is_folder_) return;
+  std::error_code ignored;  // one that is not there yet is no other's
   std::vector<std::string> taken(photos_here_.begin(), photos_here_.end());
   for (const Target& t : targets_) {
     if (t.path.empty()) continue;
     make_folder(t.path, t.option);
     for (const std::string& other : taken) {
-      if (same_file(t.path, other)) {
+      if (fs::equivalent(t.path, other, ignored)) {
         throw Failure(CUHUE_USAGE, std::string(t.option) + " '" + t.path +
                                        "': other pictures of these names are there; name another folder");
       }

@@ -37,7 +37,9 @@ Graph enlarged(const Case& c, const Then& then = {}) {
   return b.take();
 }
 
-const CompileOptions kWays[] = {{}, without({"phases"}), without({"phases", "onednn", "winograd"})};
+// Without Winograd, whose rounding is larger, in the layers around.
+const CompileOptions kWays[] = {without({"winograd"}), without({"winograd", "phases"}),
+                                without({"winograd", "phases", "onednn"})};
 
 void check(const Case& c, const Then& then = {}, double tolerance = kTolerance) {
   CAPTURE(c.in.n);

@@ -13,7 +13,9 @@
 #include "kernels/argmax/argmax.h"
 #include "kernels/core/parallel.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/heat/heat.h"
 #include "kernels/instance_norm/instance_norm.h"
+#include "kernels/interleave/interleave.h"
 #include "kernels/labels/labels.h"
 #include "kernels/merge/merge.h"
 #include "kernels/prepare/prepare.h"
@@ -110,6 +112,43 @@ void merge(benchmark::State& state, ColorSpace space) {  // threads, channels, b
   p.space = space;
   while (state.KeepRunning()) merge_cpu(p);
   count_bytes(state, static_cast<std::int64_t>(pixels.size() + result.size()));
+}
+
+void merge_rgb(benchmark::State& state) {  // threads
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const auto pixels = random_photo(3, 1);
+  std::vector<std::uint8_t> result(pixels.size());
+  const auto rgb = random_floats(3 * 512 * 512, 1.0f);
+  MergeParams p;
+  p.photo = photo_ref(pixels, 3, 1);
+  p.out = {result.data(), kPhotoWidth, kPhotoHeight, static_cast<std::ptrdiff_t>(kPhotoWidth * 3)};
+  p.ab = rgb.data();
+  p.ab_h = p.ab_w = 512;
+  p.space = ColorSpace::rgb;
+  while (state.KeepRunning()) merge_cpu(p);
+  count_bytes(state, static_cast<std::int64_t>(pixels.size() + result.size()));
+}
+
+void heat(benchmark::State& state) {  // threads
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const auto pixels = random_photo(3, 1);
+  std::vector<std::uint8_t> result(pixels.size());
+  const auto map = random_floats(512 * 512, 1.0f);
+  HeatParams p;
+  p.photo = photo_ref(pixels, 3, 1);
+  p.out = {result.data(), kPhotoWidth, kPhotoHeight, static_cast<std::ptrdiff_t>(kPhotoWidth * 3)};
+  p.map = map.data();
+  p.map_h = p.map_w = p.map_pitch = 512;
+  while (state.KeepRunning()) heat_cpu(p);
+  count_bytes(state, static_cast<std::int64_t>(pixels.size() + result.size()));
+}
+
+void interleave(benchmark::State& state) {  // threads; behind the largest layer of SCGAN at 256x256
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const Tensor x({1, 4 * 128, 129, 129}, 8, 1.0f);
+  Tensor out({1, 128, 256, 256}, 8, 0.0f);
+  while (state.KeepRunning()) interleave_cpu({x.ref, out.ref});
+  count_bytes(state, 4 * (x.ref.image() + out.ref.image()));
 }
 
 void annealed_mean(benchmark::State& state) {  // threads, block; the head of ECCV16 at 256x256
@@ -250,6 +289,9 @@ BENCHMARK_CAPTURE(merge, yuv, ColorSpace::yuv)
     ->ArgsProduct(kPhotos)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
+BENCHMARK(merge_rgb)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(heat)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(interleave)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(annealed_mean)->ArgsProduct(kBlocks)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(instance_norm)->ArgsProduct({{1, 2}, {1, 8}, {512}, {32}})->UseRealTime();
 BENCHMARK(instance_norm)->ArgsProduct({{1, 2}, {1, 8}, {16}, {512}})->UseRealTime();

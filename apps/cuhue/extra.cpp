@@ -4,13 +4,15 @@
 #include "apps/cuhue/photo_classes.h"
 #include "apps/cuhue/photo_labels.h"
 #include "apps/cuhue/photo_mask.h"
+#include "apps/cuhue/saliency_files.h"
 
 namespace cuhue::app {
 namespace {
 
 // nullptr when the options do not ask for it.
 using MakeExtra = std::unique_ptr<Extra> (*)(const ColorizeOptions&);
-constexpr MakeExtra kExtras[] = {make_hints_extra, make_mask_extra, make_labels_extra, make_classes_extra};
+constexpr MakeExtra kExtras[] = {make_hints_extra, make_mask_extra, make_labels_extra, make_classes_extra,
+                                 make_saliency_extra};
 
 }  // namespace
 

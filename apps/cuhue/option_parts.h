@@ -61,5 +61,6 @@ struct SystemOptions {
 SystemOptions hint_options();
 SystemOptions mask_options();
 SystemOptions label_options();
+SystemOptions saliency_options();
 
 }  // namespace cuhue::app

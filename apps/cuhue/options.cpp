@@ -120,9 +120,12 @@ CLI::App* add_devices(CLI::App& top, DevicesOptions& o) {
 }
 
 CLI::App* add_compare(CLI::App& top, CompareOptions& o) {
-  CLI::App* app = top.add_subcommand("compare", "PSNR, SSIM, colourfulness and mean dE2000 of two pictures");
-  app->add_option("a", o.a, "Picture")->type_name("A")->required();
-  app->add_option("b", o.b, "Picture of the same size")->type_name("B")->required();
+  CLI::App* app =
+      top.add_subcommand("compare", "PSNR, SSIM, NRMSE, colourfulness and more of two pictures, or folders");
+  app->add_option("a", o.a, "Picture, or a folder of them: the truth")->type_name("A")->required();
+  app->add_option("b", o.b, "Picture of the same size, or a folder with the same names")
+      ->type_name("B")
+      ->required();
   add_common(*app, o);
   app->footer(kExitCodes);
   return app;

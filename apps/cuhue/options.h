@@ -55,7 +55,9 @@ struct LabelOptions {
 struct ColorizeOptions : CommonOptions, DeviceOptions {
   std::string input, output, system, format;
   std::vector<std::string> weights;
-  std::string hints, mask;  // files
+  std::string hints, mask;                   // files
+  std::string save_saliency, saliency_view;  // files, of a folder folders
+  std::string norm;                          // the name of a choice
   std::vector<Rectangle> mask_rectangles;
   LabelOptions labels;
   std::vector<Setting> settings;

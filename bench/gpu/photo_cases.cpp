@@ -1,5 +1,6 @@
 // Photo bytes to network input, colours to photo bytes.
 #include "bench/gpu/gpu_bench.h"
+#include "kernels/heat/heat.h"
 #include "kernels/merge/merge.h"
 #include "kernels/prepare/prepare.h"
 
@@ -40,10 +41,11 @@ Case prepare_case(const Size& size) {
 Case merge_case(const Size& size, std::int64_t ab_side, AbUpsampling upsampling, Element element,
                 ColorSpace space = ColorSpace::lab) {
   Case c;
-  c.name = std::string("merge/") + size.name + " rgb, " + (space == ColorSpace::yuv ? "uv " : "ab ") +
-           std::to_string(ab_side) + (element == Element::f16 ? " f16" : " f32");
-  c.bytes =
-      static_cast<double>(2 * size.width * size.height * 3 + ab_side * ab_side * 2 * element_bytes(element));
+  const char* map = space == ColorSpace::yuv ? "uv " : space == ColorSpace::rgb ? "rgb " : "ab ";
+  c.name = std::string("merge/") + size.name + " rgb, " + map + std::to_string(ab_side) +
+           (element == Element::f16 ? " f16" : " f32");
+  c.bytes = static_cast<double>(2 * size.width * size.height * 3 +
+                                ab_side * ab_side * color_planes(space) * element_bytes(element));
   c.make = [=](Set& set) {
     MergeDeviceParams p;
     p.photo.data = set.random_bytes(size.width * size.height * 3);
@@ -54,11 +56,34 @@ Case merge_case(const Size& size, std::int64_t ab_side, AbUpsampling upsampling,
     p.out.width = size.width;
     p.out.height = size.height;
     p.out.stride = p.photo.stride;
-    p.ab = set.tensor({1, 2, ab_side, ab_side}, element, space == ColorSpace::yuv ? 0.3f : 60.0f);
+    const float range = space == ColorSpace::yuv ? 0.3f : space == ColorSpace::rgb ? 1.0f : 60.0f;
+    p.ab = set.tensor({1, color_planes(space), ab_side, ab_side}, element, range);
     p.space = space;
     p.upsampling = upsampling;
     p.factor = upsampling == AbUpsampling::none ? 1 : static_cast<int>(kSide / ab_side);
     return [p](Stream stream) { merge_cuda(p, stream); };
+  };
+  return c;
+}
+
+Case heat_case(const Size& size) {
+  constexpr std::int64_t kMap = 512;
+  Case c;
+  c.name = std::string("heat/") + size.name + " rgb";
+  c.bytes = static_cast<double>(2 * size.width * size.height * 3 + kMap * kMap * 4);
+  c.make = [=](Set& set) {
+    HeatParams p;
+    p.photo.data = set.random_bytes(size.width * size.height * 3);
+    p.photo.width = size.width;
+    p.photo.height = size.height;
+    p.photo.stride = static_cast<std::ptrdiff_t>(size.width * 3);
+    p.out.data = set.random_bytes(size.width * size.height * 3);
+    p.out.width = size.width;
+    p.out.height = size.height;
+    p.out.stride = p.photo.stride;
+    p.map = set.floats(kMap * kMap);
+    p.map_h = p.map_w = p.map_pitch = kMap;
+    return [p](Stream stream) { heat_cuda(p, stream); };
   };
   return c;
 }
@@ -73,6 +98,8 @@ std::vector<Case> photo_cases() {
     cases.push_back(merge_case(size, 64, AbUpsampling::bilinear, Element::f32));
     cases.push_back(merge_case(size, 128, AbUpsampling::nearest, Element::f16));
     cases.push_back(merge_case(size, 256, AbUpsampling::none, Element::f32, ColorSpace::yuv));
+    cases.push_back(merge_case(size, 512, AbUpsampling::none, Element::f32, ColorSpace::rgb));
+    cases.push_back(heat_case(size));
   }
   return cases;
 }

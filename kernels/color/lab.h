@@ -60,6 +60,17 @@ CUHUE_HD LabColor lab_color(float r, float g, float b) {
   return {500.0f * (fx - fy), 200.0f * (fy - fz)};
 }
 
+// The same of gamma-encoded sRGB, clipped to 0..1 (NaN counts as 0).
+CUHUE_HD LabColor lab_color_of_srgb(float r, float g, float b) {
+  const float v[3] = {r, g, b};
+  float linear[3];
+  for (int i = 0; i < 3; ++i) {
+    const float positive = v[i] > 0.0f ? v[i] : 0.0f;
+    linear[i] = srgb_to_linear(positive < 1.0f ? positive : 1.0f);
+  }
+  return lab_color(linear[0], linear[1], linear[2]);
+}
+
 struct LinearRgb {
   float r, g, b;
 };

@@ -9,6 +9,7 @@
 #include "kernels/core/stream.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/pack/pack.h"
+#include "kernels/pad/pad.h"
 
 namespace cuhue {
 
@@ -21,8 +22,10 @@ enum class ConvolutionMath : std::uint8_t {
 
 struct ConvolutionShape {
   Dims in, out;
-  int kernel_h = 1, kernel_w = 1, stride = 1, dilation = 1, pad_top = 0, pad_left = 0;  // zero padding
+  int kernel_h = 1, kernel_w = 1, stride = 1, dilation = 1, pad_top = 0, pad_left = 0;
   bool transposed = false;  // pad_* as PyTorch's padding; its output padding is what out says
+  // What stands outside of the input, read in place. Of a transposed one zero or replicate.
+  BorderKind border = BorderKind::zero;
 };
 
 // What the choice of tiles is made for when nobody says which GPU it is.
@@ -43,7 +46,8 @@ struct ConvolutionDeviceParams {
 
 // Which of our kernels serves a shape; every shape has one.
 //   few_channels: at most 4 input channels; fp32 products whatever the math; fused input affine
-//   transposed_phases: a transposed convolution of stride s as s * s dense ones that interleave, in one
+//   transposed_phases: a transposed convolution of stride s (and a 3x3 one over pixels that are each four
+//     times there: runtime/graph/layer_params.h) as s * s dense ones that interleave, in one
 //     launch up to stride 2; no multiplication by inserted zeros
 //   implicit_gemm: everything else
 // Tensor cores (tf32, fp16) need input channels in whole 16 bytes, aligned; other tensors take the plain

@@ -48,13 +48,16 @@ struct FewParams {
   bool out_vectors = false;
 };
 
-// patch [patch_h, patch_w, c] of image n from (top, left) on, zeros outside.
+// patch [patch_h, patch_w, c] of image n from (top, left) on, outside what the border says.
 __device__ void load_patch(const FewParams& p, float* patch, int n, int top, int left) {
   const DeviceTensor& x = p.conv.x;
   const int c = static_cast<int>(x.dims.c), h = static_cast<int>(x.dims.h), w = static_cast<int>(x.dims.w),
             pitch = static_cast<int>(x.pitch), row = p.tile.patch_w * c;
   for (int i = static_cast<int>(threadIdx.x); i < p.tile.patch_h * row; i += kThreads) {
-    const int py = i / row, px = i % row / c, at_y = top + py, at_x = left + px;
+    const int py = i / row, px = i % row / c, at_y0 = top + py, at_x0 = left + px;
+    const bool bordered = p.conv.shape.border != BorderKind::zero;
+    const int at_y = bordered ? border_inside(p.conv.shape.border, at_y0, h) : at_y0,
+              at_x = bordered ? border_inside(p.conv.shape.border, at_x0, w) : at_x0;
     float v = 0.0f;
     if (at_y >= 0 && at_y < h && at_x >= 0 && at_x < w) {
       const int from = ((n * h + at_y) * w + at_x) * pitch + i % c;

@@ -46,14 +46,25 @@ __device__ inline void store_sums(const ConvolutionDeviceParams& p, bool vectors
   }
 }
 
+// The input row (column) that stands at one inside or outside; of one far outside any.
+__device__ inline int border_inside(BorderKind kind, int at, int size) {
+  if (kind == BorderKind::reflect) {
+    if (at < 0) at = -at;
+    if (at >= size) at = 2 * (size - 1) - at;
+  }
+  return min(max(at, 0), size - 1);
+}
+
 // One phase of the convolution in 32-bit numbers, and the rows of the left matrix.
 struct GemmRows {
   ConvolutionAxis y, x;
+  BorderKind border;
   int in_h, in_w, out_h, out_w, channels, pixels;
 
   __device__ GemmRows(const GemmParams& g, int phase)
       : y(g.phases[phase].y),
         x(g.phases[phase].x),
+        border(g.conv.shape.border),
         in_h(static_cast<int>(g.conv.x.dims.h)),
         in_w(static_cast<int>(g.conv.x.dims.w)),
         out_h(static_cast<int>(g.conv.out.dims.h)),
@@ -71,9 +82,13 @@ struct GemmRows {
     return {y.in_first + (row - n * y.outputs) * y.in_stride,
             x.in_first + (m - row * x.outputs) * x.in_stride, n * in_h};
   }
-  // The input pixel of a tap, -1 outside.
+  // The input pixel of a tap, -1 outside; with a border any of the row's for a row that does not exist.
   __device__ int input(const Start& s, int tap_y, int tap_x) const {
-    const int at_y = s.y + tap_y * y.in_tap, at_x = s.x + tap_x * x.in_tap;
+    int at_y = s.y + tap_y * y.in_tap, at_x = s.x + tap_x * x.in_tap;
+    if (border != BorderKind::zero) {
+      at_y = border_inside(border, at_y, in_h);
+      at_x = border_inside(border, at_x, in_w);
+    }
     const bool inside = static_cast<unsigned>(at_y) < static_cast<unsigned>(in_h) &&
                         static_cast<unsigned>(at_x) < static_cast<unsigned>(in_w);
     return inside ? (s.image + at_y) * in_w + at_x : -1;

@@ -1,5 +1,5 @@
-// Photos as kernels read them: four pixels of a row at a time, whatever the format. Included by .cu files
-// only.
+// Photos as kernels read and write them: four pixels of a row at a time, whatever the format. Included by .cu
+// files only.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include "kernels/core/bytes.cuh"
 #include "kernels/core/launch.cuh"
 #include "kernels/core/photo.h"
+#include "kernels/core/vector.cuh"
 
 namespace cuhue {
 
@@ -173,6 +174,52 @@ void with_format(const PhotoRef& photo, Use&& use) {
     case 2: return use(Interleaved<std::uint16_t, 2>{});
     case 3: return use(Interleaved<std::uint16_t, 3>{});
     default: return use(Interleaved<std::uint16_t, 4>{});
+  }
+}
+
+// Pixels [x, x + 4) of a row, those that lie in it: whole words where they can be.
+template <class Sample, int C>
+__device__ inline void store_four(const MutablePhotoRef& out, std::uint8_t* row, int x, int width,
+                                  const FourPixels<Sample>& pixels) {
+  constexpr int kSize = sizeof(Sample), kBits = 8 * kSize, kPerWord = 4 / kSize;
+  std::uint8_t* to = row + x * C * kSize;
+  if (x < 0 || x + 4 > width || (reinterpret_cast<std::uintptr_t>(to) & 3) != 0 ||
+      (C == 4 && out.alpha < 0)) {
+    for (int i = max(0, -x); i < min(4, width - x); ++i) {
+      for (int b = 0; b < kSize; ++b) {
+        const int bit = kBits * i + 8 * b;
+        std::uint8_t* pixel = to + i * C * kSize + b;
+        pixel[out.red * kSize] = static_cast<std::uint8_t>(pixels.r >> bit);
+        pixel[out.green * kSize] = static_cast<std::uint8_t>(pixels.g >> bit);
+        pixel[out.blue * kSize] = static_cast<std::uint8_t>(pixels.b >> bit);
+        if (out.alpha >= 0) pixel[out.alpha * kSize] = static_cast<std::uint8_t>(pixels.a >> bit);
+      }
+    }
+    return;
+  }
+  typename FourSamples<Sample>::Type channel[C];
+#pragma unroll
+  for (int c = 0; c < C; ++c)
+    channel[c] = c == out.red ? pixels.r : c == out.green ? pixels.g : c == out.blue ? pixels.b : pixels.a;
+  std::uint32_t word[C * kSize];
+#pragma unroll
+  for (int i = 0; i < C * kSize; ++i) {
+    word[i] = 0;
+#pragma unroll
+    for (int s = 0; s < kPerWord; ++s) {
+      const int at = i * kPerWord + s;  // sample of the four pixels
+      const auto sample = static_cast<Sample>(channel[at % C] >> kBits * (at / C));
+      word[i] |= static_cast<std::uint32_t>(sample) << kBits * s;
+    }
+  }
+  using Four = Vector<std::uint32_t, 4>;
+  if (C * kSize % 4 == 0 && (reinterpret_cast<std::uintptr_t>(to) & 15) == 0) {
+#pragma unroll
+    for (int i = 0; i + 4 <= C * kSize; i += 4)
+      *reinterpret_cast<Four*>(to + 4 * i) = {word[i], word[i + 1], word[i + 2], word[i + 3]};
+  } else {
+#pragma unroll
+    for (int i = 0; i < C * kSize; ++i) reinterpret_cast<std::uint32_t*>(to)[i] = word[i];
   }
 }
 

@@ -55,12 +55,14 @@ __device__ inline BilinearTap map_tap(const MergeJob& job, int i, float up, int 
   return {from, from, 0.0f};
 }
 
-// A cell of the upsampled map, with the arithmetic of kernels/upsample.
+// A cell of the upsampled map, with the arithmetic of kernels/upsample; of RGB, its a and b.
+template <bool Rgb>
 __device__ inline Ab map_cell(const MergeJob& job, const BilinearTap& y, const BilinearTap& x) {
+  constexpr int kPlanes = Rgb ? 3 : 2;
   const auto pitch = static_cast<int>(job.p.ab.pitch);
   const int top = y.i0 * job.ab_w, bottom = y.i1 * job.ab_w;
-  float value[2];
-  for (int k = 0; k < 2; ++k) {
+  float value[kPlanes];
+  for (int k = 0; k < kPlanes; ++k) {
     const float p00 = load_ab(job.p.ab, (top + x.i0) * pitch + k);
     if (job.p.upsampling == AbUpsampling::none) {
       value[k] = p00;
@@ -73,6 +75,10 @@ __device__ inline Ab map_cell(const MergeJob& job, const BilinearTap& y, const B
                  job.p.scale;
     }
   }
+  if constexpr (Rgb) {
+    const LabColor color = lab_color_of_srgb(value[0], value[1], value[2]);
+    return {color.a, color.b};
+  }
   return {limited(value[0], job.p.limit), limited(value[1], job.p.limit)};
 }
 
@@ -84,6 +90,7 @@ __device__ inline int held_at(const MergeJob& job, const BilinearTap* taps, int 
 
 // Makes the cells [rows, columns] under the taps of a block's pixels; then lets the taps point to them: rows
 // to the first cell of a row. All threads of the block call it.
+template <bool Rgb>
 __device__ const Ab* hold_cells(const MergeJob& job, BilinearTap* rows, BilinearTap* columns) {
   const auto thread = static_cast<int>(threadIdx.x);
   auto* cells = dynamic_shared<Ab>();
@@ -97,7 +104,7 @@ __device__ const Ab* hold_cells(const MergeJob& job, BilinearTap* rows, Bilinear
   for (int i = thread; i < h; i += kThreads)
     from_y[i] = map_tap(job, held_at(job, rows, i), job.up_y, job.ab_h);
   __syncthreads();
-  for (int i = thread; i < w * h; i += kThreads) cells[i] = map_cell(job, from_y[i / w], from_x[i % w]);
+  for (int i = thread; i < w * h; i += kThreads) cells[i] = map_cell<Rgb>(job, from_y[i / w], from_x[i % w]);
   if (thread < kTileColumns) {
     BilinearTap& tap = columns[thread];
     tap.i0 = job.sparse ? 2 * thread : tap.i0 - left;
@@ -121,6 +128,7 @@ __device__ inline Ab ab_between(const Ab* cells, const BilinearTap& y, const Bil
 }
 
 // The blocks share all of ab between them.
+template <int Planes>
 __device__ void look_for_not_finite(const MergeJob& job) {
   const int count = job.ab_w * job.ab_h, pitch = static_cast<int>(job.p.ab.pitch);
   const auto blocks = static_cast<int>(gridDim.x * gridDim.y);
@@ -128,7 +136,7 @@ __device__ void look_for_not_finite(const MergeJob& job) {
   for (int i =
            (static_cast<int>(blockIdx.y * gridDim.x + blockIdx.x)) * kThreads + static_cast<int>(threadIdx.x);
        i < count; i += blocks * kThreads) {
-    for (int k = 0; k < 2; ++k) {
+    for (int k = 0; k < Planes; ++k) {
       constexpr std::int32_t kExponent = 0x7f800000;
       found = found || (float_to_bits(load_ab(job.p.ab, i * pitch + k)) & kExponent) == kExponent;
     }
@@ -144,52 +152,6 @@ __device__ inline int shift_of(const std::uint8_t* row, int pixel_bytes) {
   return 0;
 }
 
-// Pixels [x, x + 4) of a row, those that lie in it: whole words where they can be.
-template <class Sample, int C>
-__device__ inline void store_four(const MutablePhotoRef& out, std::uint8_t* row, int x, int width,
-                                  const FourPixels<Sample>& pixels) {
-  constexpr int kSize = sizeof(Sample), kBits = 8 * kSize, kPerWord = 4 / kSize;
-  std::uint8_t* to = row + x * C * kSize;
-  if (x < 0 || x + 4 > width || (reinterpret_cast<std::uintptr_t>(to) & 3) != 0 ||
-      (C == 4 && out.alpha < 0)) {
-    for (int i = max(0, -x); i < min(4, width - x); ++i) {
-      for (int b = 0; b < kSize; ++b) {
-        const int bit = kBits * i + 8 * b;
-        std::uint8_t* pixel = to + i * C * kSize + b;
-        pixel[out.red * kSize] = static_cast<std::uint8_t>(pixels.r >> bit);
-        pixel[out.green * kSize] = static_cast<std::uint8_t>(pixels.g >> bit);
-        pixel[out.blue * kSize] = static_cast<std::uint8_t>(pixels.b >> bit);
-        if (out.alpha >= 0) pixel[out.alpha * kSize] = static_cast<std::uint8_t>(pixels.a >> bit);
-      }
-    }
-    return;
-  }
-  typename FourSamples<Sample>::Type channel[C];
-#pragma unroll
-  for (int c = 0; c < C; ++c)
-    channel[c] = c == out.red ? pixels.r : c == out.green ? pixels.g : c == out.blue ? pixels.b : pixels.a;
-  std::uint32_t word[C * kSize];
-#pragma unroll
-  for (int i = 0; i < C * kSize; ++i) {
-    word[i] = 0;
-#pragma unroll
-    for (int s = 0; s < kPerWord; ++s) {
-      const int at = i * kPerWord + s;  // sample of the four pixels
-      const auto sample = static_cast<Sample>(channel[at % C] >> kBits * (at / C));
-      word[i] |= static_cast<std::uint32_t>(sample) << kBits * s;
-    }
-  }
-  using Four = Vector<std::uint32_t, 4>;
-  if (C * kSize % 4 == 0 && (reinterpret_cast<std::uintptr_t>(to) & 15) == 0) {
-#pragma unroll
-    for (int i = 0; i + 4 <= C * kSize; i += 4)
-      *reinterpret_cast<Four*>(to + 4 * i) = {word[i], word[i + 1], word[i + 2], word[i + 3]};
-  } else {
-#pragma unroll
-    for (int i = 0; i < C * kSize; ++i) reinterpret_cast<std::uint32_t*>(to)[i] = word[i];
-  }
-}
-
 __device__ inline std::uint32_t rounded(float v, float full, ByteRounding rounding) {
   std::int32_t sample = quantize<false>(v, full);
   if (rounding == ByteRounding::truncate) sample = quantize<true>(v, full);
@@ -201,6 +163,7 @@ __device__ inline std::uint32_t rounded(float v, float full, ByteRounding roundi
 // from those to samples. load() fills tables in shared memory.
 template <class Sample>
 struct YuvColors {
+  static constexpr bool kRgbMap = false;
   __device__ void load() {}
   __device__ UnitRgb color(std::uint32_t r, std::uint32_t g, std::uint32_t b, const Ab& ab) const {
     return yuv_to_unit_rgb(bt601_luma(unit_of<Sample>(r), unit_of<Sample>(g), unit_of<Sample>(b)), ab.a,
@@ -214,6 +177,7 @@ struct YuvColors {
 // Of 16 bits by formulas; of bytes by tables of linear light.
 template <class Sample>
 struct LabColors {
+  static constexpr bool kRgbMap = false;
   __device__ void load() {}
   __device__ float linear(std::uint32_t sample) const { return srgb_to_linear(unit_of<Sample>(sample)); }
   __device__ LinearRgb color(std::uint32_t r, std::uint32_t g, std::uint32_t b, const Ab& ab) const {
@@ -226,6 +190,7 @@ struct LabColors {
 };
 template <>
 struct LabColors<std::uint8_t> {
+  static constexpr bool kRgbMap = false;
   float linear_of[256];
   std::uint32_t cells[kByteCells];
 
@@ -259,6 +224,12 @@ struct PaledLabColors : LabColors<Sample> {
   }
 };
 
+// Its map's cells have become a and b.
+template <class Sample>
+struct RgbColors : LabColors<Sample> {
+  static constexpr bool kRgbMap = true;
+};
+
 // Gated: the photo has a gate.
 template <class Format, template <class> class Colors, bool Gated>
 __global__ void __launch_bounds__(kThreads, 4) merge_kernel(MergeJob job) {
@@ -274,9 +245,10 @@ __global__ void __launch_bounds__(kThreads, 4) merge_kernel(MergeJob job) {
   if (thread < kTileColumns)
     columns[tap_of(thread)] = bilinear_tap(min(max(x0 + thread, 0), job.w - 1), job.step_x, job.map_w);
   if (thread < job.tile_h) rows[thread] = bilinear_tap(min(y0 + thread, job.h - 1), job.step_y, job.map_h);
-  if (job.p.not_finite != nullptr) look_for_not_finite(job);
+  constexpr bool kRgb = Colors<Sample>::kRgbMap;
+  if (job.p.not_finite != nullptr) look_for_not_finite<kRgb ? 3 : 2>(job);
   __syncthreads();
-  const Ab* cells = hold_cells(job, rows, columns);
+  const Ab* cells = hold_cells<kRgb>(job, rows, columns);
 
   const int pixel_bytes = job.p.out.channels * static_cast<int>(sizeof(Sample));
   for (int r = thread / 32; r < min(job.tile_h, job.h - y0); r += kThreads / 32) {
@@ -362,6 +334,8 @@ void merge_cuda(const MergeDeviceParams& p, Stream stream) {
     const LaunchShape shape{grid, kThreads, shared};
     if (p.space == ColorSpace::yuv) {
       launch_merge<Format, YuvColors>(shape, stream, job);
+    } else if (p.space == ColorSpace::rgb) {
+      launch_merge<Format, RgbColors>(shape, stream, job);
     } else if (p.saturation == Saturation::by_luma) {
       launch_merge<Format, PaledLabColors>(shape, stream, job);
     } else {

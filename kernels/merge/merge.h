@@ -1,4 +1,4 @@
-// The end of a colorization in one op: upsample two planes of colour to the photo, take the photo's own
+// The end of a colorization in one op: upsample planes of colour to the photo, take the photo's own
 // luminance, back to RGB, bytes.
 #pragma once
 
@@ -19,11 +19,15 @@ enum class ByteRounding : std::uint8_t {
   in_steps  // the nearest of one more step: min(255, rint(256 v)), brighter by up to a level
 };
 
-// What the two planes are, beside the photo's luminance.
+// What the planes are, beside the photo's luminance.
 enum class ColorSpace : std::uint8_t {
   lab,  // a and b of CIE Lab
-  yuv   // u and v in -1..1 of kernels/color/yuv_planes.h; the luminance is the photo's BT.601 luma
+  yuv,  // u and v in -1..1 of kernels/color/yuv_planes.h; the luminance is the photo's BT.601 luma
+  rgb   // red, green and blue of sRGB in 0..1, clipped: of each cell of the map, a and b of CIE Lab
 };
+constexpr int color_planes(ColorSpace space) {
+  return space == ColorSpace::rgb ? 3 : 2;
+}
 
 // What is done to the colours beside.
 enum class Saturation : std::uint8_t {
@@ -49,7 +53,8 @@ struct MergeParams {
   PhotoRef photo;  // the luminance comes from here, at full resolution and full depth
   // Same width, height and sample size, interleaved; 3 or 4 channels; may be the photo itself (in place).
   MutablePhotoRef out;
-  // [2, ab_h, ab_w] in the units of `space`, dense; torch bilinear (align_corners=False) to the photo
+  // [color_planes(), ab_h, ab_w] in the units of `space`, dense; torch bilinear (align_corners=False) to the
+  // photo
   const float* ab = nullptr;
   std::int64_t ab_h = 0, ab_w = 0;
   float chroma = 1.0f;  // ab times this
@@ -72,7 +77,7 @@ enum class AbUpsampling : std::uint8_t { none, nearest, bilinear };
 struct MergeDeviceParams {
   PhotoRef photo;
   MutablePhotoRef out;  // may be the photo itself
-  DeviceTensor ab;      // [1, h, w, 2], any element and pitch
+  DeviceTensor ab;      // [1, h, w, color_planes()], any element and pitch
   AbUpsampling upsampling = AbUpsampling::none;
   int factor = 1;
   float scale = 1.0f;

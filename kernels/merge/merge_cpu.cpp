@@ -122,6 +122,21 @@ struct AbRows {
   float weight = 0, chroma = 1, limit = kNoLimit;
 };
 
+// Rows of a map of RGB as a and b, at a tile's ab_begin: the two that the latest photo row lay between.
+struct AbOfRgb {
+  std::int64_t row[2] = {-1, -1};
+  float ab[2][2][kSpan];  // of row % 2
+};
+
+CUHUE_SIMD_CLONES void lab_colors_of(const float* r, const float* g, const float* b, int count, float* a_out,
+                                     float* b_out) {
+  for (int i = 0; i < count; ++i) {
+    const LabColor color = lab_color_of_srgb(r[i], g[i], b[i]);
+    a_out[i] = color.a;
+    b_out[i] = color.b;
+  }
+}
+
 template <ByteRounding Rounding>
 inline __attribute__((always_inline)) std::int32_t sample_of(float v, float full) {
   if constexpr (Rounding == ByteRounding::in_steps) return quantize_in_steps(v, full);
@@ -203,14 +218,33 @@ std::int64_t used_w(const MergeParams& p) {
   return p.used_w > 0 ? p.used_w : p.ab_w;
 }
 
-AbRows ab_rows(const MergeParams& p, const Columns& columns, std::int64_t row) {
+// Row `row` of a map of RGB. Neighbouring rows lie in different halves of `converted`.
+void convert_row(const MergeParams& p, const Columns& columns, std::int64_t row, AbOfRgb& converted,
+                 const float* (&to)[2]) {
+  auto& ab = converted.ab[row % 2];
+  if (converted.row[row % 2] != row) {
+    const float* from = p.ab + row * p.ab_w + columns.ab_begin;
+    const std::int64_t plane = p.ab_h * p.ab_w;
+    lab_colors_of(from, from + plane, from + 2 * plane, columns.ab_count, ab[0], ab[1]);
+    converted.row[row % 2] = row;
+  }
+  to[0] = ab[0];
+  to[1] = ab[1];
+}
+
+AbRows ab_rows(const MergeParams& p, const Columns& columns, std::int64_t row, AbOfRgb& converted) {
   const float scale = static_cast<float>(used_h(p)) / static_cast<float>(p.photo.height);
   const BilinearTap tap = bilinear_tap(row, scale, used_h(p));
   AbRows ab{};
-  for (int k = 0; k < 2; ++k) {
-    const float* plane = p.ab + k * p.ab_h * p.ab_w + columns.ab_begin;
-    ab.top[k] = plane + tap.i0 * p.ab_w;
-    ab.bottom[k] = plane + tap.i1 * p.ab_w;
+  if (p.space == ColorSpace::rgb) {
+    convert_row(p, columns, tap.i0, converted, ab.top);
+    convert_row(p, columns, tap.i1, converted, ab.bottom);
+  } else {
+    for (int k = 0; k < 2; ++k) {
+      const float* plane = p.ab + k * p.ab_h * p.ab_w + columns.ab_begin;
+      ab.top[k] = plane + tap.i0 * p.ab_w;
+      ab.bottom[k] = plane + tap.i1 * p.ab_w;
+    }
   }
   ab.weight = tap.w1;
   ab.chroma = p.chroma;
@@ -237,7 +271,7 @@ void load_colors(const MergeParams& p, const Columns& columns, std::int64_t row,
 }
 
 void load_pixels(const MergeParams& p, const Columns& columns, std::int64_t row, Tile& tile) {
-  const bool lab = p.space == ColorSpace::lab, bytes = p.photo.bytes_per_sample == 1;
+  const bool lab = p.space != ColorSpace::yuv, bytes = p.photo.bytes_per_sample == 1;
   if (!lab || !bytes || adjusts_saturation(p)) load_colors(p, columns, row, kUnitTable.of, tile);
   if (adjusts_saturation(p)) find_saturation(columns.count, tile);
   if (lab && bytes) load_colors(p, columns, row, linear_from_8bit(), tile);
@@ -247,12 +281,13 @@ void load_pixels(const MergeParams& p, const Columns& columns, std::int64_t row,
   for (int i = 0; i < columns.count; ++i) tile.gate[i] = kUnitTable.of[gate[i]];
 }
 
-void merge_row(const MergeParams& p, const Columns& columns, std::int64_t row, Tile& tile) {
+void merge_row(const MergeParams& p, const Columns& columns, std::int64_t row, AbOfRgb& converted,
+               Tile& tile) {
   const int size = p.photo.bytes_per_sample;
   load_pixels(p, columns, row, tile);
   const auto lab = adjusts_saturation(p) ? color_tile_lab_by_luma : color_tile_lab;
-  const auto color = p.space == ColorSpace::lab ? lab : color_tile_yuv;
-  color(columns, ab_rows(p, columns, row), p.rounding, size == 1 ? 255.0f : 65535.0f, tile);
+  const auto color = p.space == ColorSpace::yuv ? color_tile_yuv : lab;
+  color(columns, ab_rows(p, columns, row, converted), p.rounding, size == 1 ? 255.0f : 65535.0f, tile);
   std::uint8_t* to = p.out.data + row * p.out.stride + columns.begin * p.out.channels * size;
   if (size == 1) {
     store_pixels<std::uint8_t>(p.out, to, columns.count, tile);
@@ -267,10 +302,12 @@ void merge_cpu(const MergeParams& p) {
   parallel_for(p.photo.height, 8, [&](std::int64_t begin, std::int64_t end) {
     Columns columns;
     Tile tile;
+    AbOfRgb converted;
     std::fill(std::begin(tile.gate), std::end(tile.gate), 1.0f);
     for (std::int64_t x = 0; x < p.photo.width; x += columns.count) {
       place_columns(x, p.photo.width, used_w(p), columns);
-      for (std::int64_t row = begin; row < end; ++row) merge_row(p, columns, row, tile);
+      converted.row[0] = converted.row[1] = -1;
+      for (std::int64_t row = begin; row < end; ++row) merge_row(p, columns, row, converted, tile);
     }
   });
 }

@@ -6,6 +6,7 @@
 #include "kernels/core/device_tensor.h"
 #include "kernels/core/photo.cuh"
 #include "kernels/core/vector.cuh"
+#include "kernels/prepare/fill.h"
 #include "kernels/prepare/prepare.h"
 #include "kernels/prepare/prepare_tables.h"
 
@@ -58,16 +59,22 @@ struct RowsJob {
   int groups_per_block;
 };
 
-// The plane that comes out, and how far its last row and column are repeated.
+// The plane that comes out, and what stands beyond the photo.
 struct Result {
   float* data;
   int h, w, padded_h, padded_w;
+  PlaneFill fill;
 
   __device__ void store(int row, int x, float value) const {
-    const int rows = row == h - 1 ? padded_h - row : 1, columns = x == w - 1 ? padded_w - x : 1;
-    float* to = data + row * padded_w + x;
-    for (int i = 0; i < rows; ++i)
-      for (int j = 0; j < columns; ++j) to[i * padded_w + j] = value;
+    const FillSteps down(fill, row, h), across(fill, x, w);
+    for (int i = row, even = 1; i < padded_h; i += even ? down.next : down.after, even ^= 1)
+      for (int j = x, first = 1; j < padded_w; j += first ? across.next : across.after, first ^= 1)
+        data[i * padded_w + j] = value;
+  }
+  // Does something of rows and columns up to these stand in other places too?
+  __device__ bool repeats(int row, int x_end) const {
+    if (fill == PlaneFill::reflect) return w < padded_w || h < padded_h;
+    return (x_end == w && w < padded_w) || (row == h - 1 && h < padded_h);
   }
 };
 
@@ -238,9 +245,7 @@ __global__ void __launch_bounds__(kThreads)
   for (int k = 0; k < 4; ++k)
     luminance.lane[k] = luminance_of(r >> 8 * k & 255, g >> 8 * k & 255, b >> 8 * k & 255, p.luminance);
   float* to = out.data + row * out.padded_w + x;
-  const bool repeated =
-      (x + 4 == out.w && out.w < out.padded_w) || (row == out.h - 1 && out.h < out.padded_h);
-  if (!repeated && x + 4 <= out.w && (reinterpret_cast<std::uintptr_t>(to) & 15) == 0) {
+  if (!out.repeats(row, x + 4) && x + 4 <= out.w && (reinterpret_cast<std::uintptr_t>(to) & 15) == 0) {
     *reinterpret_cast<Vector<float, 4>*>(to) = luminance;
   } else {
     for (int k = 0; k < 4; ++k)
@@ -265,8 +270,12 @@ void launch_rows(const PhotoRef& photo, const Crops& crops, const PrepareCrop& l
 }
 
 Result result_of(const PrepareDeviceParams& p) {
-  return {p.out, checked_int(p.out_h), checked_int(p.out_w), checked_int(std::max(p.padded_h, p.out_h)),
-          checked_int(std::max(p.padded_w, p.out_w))};
+  return {p.out,
+          checked_int(p.out_h),
+          checked_int(p.out_w),
+          checked_int(std::max(p.padded_h, p.out_h)),
+          checked_int(std::max(p.padded_w, p.out_w)),
+          p.fill};
 }
 
 template <int P>
@@ -322,7 +331,7 @@ void prepare_crops_cuda(const PrepareCropsDeviceParams& p, Stream stream) {
   const int out_h = checked_int(p.out_h), out_w = checked_int(p.out_w);
   const ColumnsJob job{{p.crops, largest, p.tables, p.scratch, out_h, out_w},
                        p.luminance,
-                       {p.out, out_h, out_w, out_h, out_w}};
+                       {p.out, out_h, out_w, out_h, out_w, PlaneFill::repeat}};
   check_sizes(p.photo, largest, job.out, p.count);
   with_format(p.photo,
               [&](auto format) { launch_both<decltype(format)>(p.photo, job, largest, p.count, stream); });

@@ -16,14 +16,18 @@ enum class Luminance : std::uint8_t {
   bt601_luma    // 0.299 R + 0.587 G + 0.114 B of gamma-encoded sRGB, 0..1
 };
 
+// What stands beyond the photo where a plane is larger: its last row and column again, or the photo reflected
+// (the edge not repeated; over and over where it is smaller than what is to be filled).
+enum class PlaneFill : std::uint8_t { repeat, reflect };
+
 struct PrepareParams {
   PhotoRef photo;  // [h, w, channels] bytes or 16-bit samples (16 bits are rounded to 8 first), or NV12
   std::int64_t out_h = 0, out_w = 0;
   Luminance luminance = Luminance::cie_l;
-  float* out = nullptr;          // [out_h, out_w] float, dense; padded: [padded_h, padded_w]
-  std::byte* scratch = nullptr;  // prepare_scratch_bytes(), aligned to 64
-  // Where out is larger than the resized photo: its last row and column again, below and to the right.
-  std::int64_t padded_h = 0, padded_w = 0;  // 0 = out_h and out_w
+  float* out = nullptr;                     // [out_h, out_w] float, dense; padded: [padded_h, padded_w]
+  std::byte* scratch = nullptr;             // prepare_scratch_bytes(), aligned to 64
+  std::int64_t padded_h = 0, padded_w = 0;  // 0 = out_h and out_w; more is below and to the right
+  PlaneFill fill = PlaneFill::repeat;       // what is there
 };
 
 // Coefficient tables and the 8-bit image between the two passes.
@@ -50,6 +54,7 @@ struct PrepareDeviceParams {
   const std::byte* tables = nullptr;        // as filled, in device memory, aligned to 16
   std::byte* scratch = nullptr;             // prepare_device_scratch_bytes(), device memory, aligned to 64
   std::int64_t padded_h = 0, padded_w = 0;  // as in PrepareParams
+  PlaneFill fill = PlaneFill::repeat;
 };
 // The bits of prepare_cpu.
 void prepare_cuda(const PrepareDeviceParams& p, Stream stream);

@@ -7,6 +7,7 @@
 #include "kernels/color/yuv_planes.h"
 #include "kernels/core/parallel.h"
 #include "kernels/core/simd.h"
+#include "kernels/prepare/fill.h"
 #include "kernels/prepare/prepare.h"
 #include "kernels/resample/bicubic.h"
 
@@ -339,11 +340,14 @@ void prepare_cpu(const PrepareParams& p) {
     for (std::int64_t o = begin; o < end; ++o) {
       float* row = p.out + o * row_floats;
       finish_row(vertical, o, p.out_w, row);
-      std::fill(row + p.out_w, row + row_floats, row[p.out_w - 1]);
+      for (std::int64_t x = p.out_w; x < row_floats; ++x)
+        row[x] = row[fill_source(p.fill, static_cast<int>(x), static_cast<int>(p.out_w))];
     }
   });
-  const float* last = p.out + (p.out_h - 1) * row_floats;
-  for (std::int64_t o = p.out_h; o < p.padded_h; ++o) std::copy_n(last, row_floats, p.out + o * row_floats);
+  for (std::int64_t o = p.out_h; o < p.padded_h; ++o) {
+    const std::int64_t from = fill_source(p.fill, static_cast<int>(o), static_cast<int>(p.out_h));
+    std::copy_n(p.out + from * row_floats, row_floats, p.out + o * row_floats);
+  }
 }
 
 }  // namespace cuhue

@@ -186,6 +186,10 @@ cuhue_status cuhue_compare(const cuhue_pixels* a, const cuhue_pixels* b, cuhue_m
     c.colorfulness_b = m.colorfulness_b;
     c.mean_delta_e2000 = m.mean_delta_e2000;
     c.max_difference = m.max_difference;
+    c.nrmse = m.nrmse;
+    c.ssim_floats = m.ssim_floats;
+    c.naturalness_a = m.naturalness_a;
+    c.naturalness_b = m.naturalness_b;
     write_struct(metrics, c);
   });
 }

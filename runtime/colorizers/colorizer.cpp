@@ -19,6 +19,10 @@ namespace {
   throw Error(Status::usage, "this system has no labels; use system 'semantic'");
 }
 
+[[noreturn]] void no_saliency() {
+  throw Error(Status::usage, "this system tells no saliency; use system 'scgan'");
+}
+
 }  // namespace
 
 void Colorizer::set(std::string_view setting, double /*value*/) {
@@ -58,6 +62,12 @@ std::size_t Colorizer::classes(std::size_t /*index*/, std::span<ClassGuess> /*gu
 std::size_t Colorizer::suggest(std::size_t /*index*/, const ConstPixelView* /*photo*/, PhotoPoint /*at*/,
                                std::span<Suggestion> /*suggestions*/) {
   throw Error(Status::usage, "this system suggests no colours; use system 'siggraph17'");
+}
+void Colorizer::keep_saliency(bool /*keep*/) {
+  no_saliency();
+}
+SaliencyMap Colorizer::saliency(std::size_t /*photo*/) const {
+  no_saliency();
 }
 
 }  // namespace cuhue

@@ -10,6 +10,7 @@
 
 #include "runtime/colorizers/hints.h"
 #include "runtime/colorizers/per_photo.h"
+#include "runtime/colorizers/saliency.h"
 #include "runtime/image/pixels.h"
 #include "runtime/networks/loaded_network.h"
 
@@ -88,6 +89,11 @@ class Colorizer {
   // picture of bytes, of the result's size.
   virtual void labels_of(std::size_t index, const PixelView& map) const;
   virtual void find_labels(const ConstPixelView& photo, const ColorizeOptions& options, const PixelView& map);
+
+  // ---- what a system tells of a photo beside its colours. Error(Status::usage) where it tells no such
+  // thing. Calls to come find out where people look in each photo: saliency() tells it of the latest call.
+  virtual void keep_saliency(bool keep);
+  virtual SaliencyMap saliency(std::size_t photo) const;
 
   virtual std::int64_t weight_bytes() const = 0;
   virtual std::int64_t arena_bytes() const = 0;  // of all programs and scratch held now

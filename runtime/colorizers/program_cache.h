@@ -14,7 +14,7 @@ namespace cuhue {
 
 class ProgramCache {
  public:
-  // output: the only one that programs have. most: how many are kept; more would only hold memory.
+  // output: the one that all programs have. most: how many are kept; more would only hold memory.
   ProgramCache(LoadedNetwork network, std::string_view output, std::size_t most)
       : network_(std::move(network)), output_(output), most_(most) {}
 
@@ -26,8 +26,9 @@ class ProgramCache {
     Program& program;
     bool fresh;  // compiled by this call: its inputs hold nothing yet
   };
-  // Allocates nothing when it is there. Others may go: references to them do not stay.
-  Found find(const Shape& shape, const Settings& settings);
+  // Allocates nothing when it is there. Others may go: references to them do not stay. also: one more
+  // output; empty = none.
+  Found find(const Shape& shape, const Settings& settings, std::string_view also = {});
 
   const LoadedNetwork& network() const { return network_; }
   std::int64_t arena_bytes() const;  // of all
@@ -36,6 +37,7 @@ class ProgramCache {
   struct Kept {
     Shape shape;
     Settings settings;
+    std::string_view also;
     std::unique_ptr<Program> program;
   };
   LoadedNetwork network_;

@@ -22,6 +22,7 @@ const System kSystems[] = {
     {"koalarization",
      "deep-koalarization: colours from what the whole photo shows and what each place looks like",
      "inception-resnet-v2 koalarization", make_koalarization},
+    {"scgan", "SCGAN: colours, and a map of where people look in the photo", "scgan", make_scgan},
 };
 
 [[noreturn]] void refuse(std::size_t index, const std::string& what) {

@@ -45,21 +45,23 @@ class PadStep final : public Step {
   TensorRef x_, out_;
 };
 
-std::vector<std::int64_t> sources(BorderKind kind, std::int64_t pad, std::int64_t size, std::int64_t padded) {
+std::vector<std::int64_t> sources(const Border& border, std::int64_t pad, std::int64_t size,
+                                  std::int64_t padded) {
+  const std::int64_t times = border.enlarged ? 2 : 1;
   std::vector<std::int64_t> list;
   list.reserve(static_cast<std::size_t>(padded));
-  for (std::int64_t i = 0; i < padded; ++i) list.push_back(border_source(kind, i, pad, size));
+  for (std::int64_t i = 0; i < padded; ++i)
+    list.push_back(border_source(border_kind(border.mode), i, pad, times * size) / times);
   return list;
 }
 
 }  // namespace
 
-Place emit_pad(const Convolution& op, ValueId x, const Dims& padded, Lowering& lowering) {
+Place emit_pad(const Border& border, ValueId x, const Dims& padded, Lowering& lowering) {
   const Place from = lowering.read(x, lowering.place(x).block);
   const Place to = lowering.temporary(padded, from.block);
-  const BorderKind kind = border_kind(op.pad_mode);
-  lowering.emit(std::make_unique<PadStep>(from, to, sources(kind, op.pad_top, from.dims.h, padded.h),
-                                          sources(kind, op.pad_left, from.dims.w, padded.w)),
+  lowering.emit(std::make_unique<PadStep>(from, to, sources(border, border.top, from.dims.h, padded.h),
+                                          sources(border, border.left, from.dims.w, padded.w)),
                 "kernels", padded, 0);
   return to;
 }

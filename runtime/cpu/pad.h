@@ -1,4 +1,5 @@
-// A border of reflected or repeated pixels, as a step of its own.
+// What a convolution reads where it cannot read its input as it is, as a step of its own: a border of
+// reflected or repeated pixels, the input at twice its size.
 #pragma once
 
 #include "runtime/cpu/lowering.h"
@@ -6,8 +7,13 @@
 
 namespace cuhue::cpu {
 
-// Emits the step that makes x with op's border, [n, c, h + top + bottom, w + left + right] = `padded`, in the
-// layout x stands in.
-Place emit_pad(const Convolution& op, ValueId x, const Dims& padded, Lowering& lowering);
+struct Border {
+  PadMode mode = PadMode::reflect;  // not of zeros
+  int top = 0, left = 0;
+  bool enlarged = false;  // of the input at twice its size (nearest)
+};
+
+// Emits the step that makes x with its border, [n, c, .., ..] = `padded`, in the layout x stands in.
+Place emit_pad(const Border& border, ValueId x, const Dims& padded, Lowering& lowering);
 
 }  // namespace cuhue::cpu

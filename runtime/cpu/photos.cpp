@@ -44,7 +44,7 @@ void finish(const PhotoJob& job, const PhotoEnds& ends, const PhotoOptions& opti
 
 }  // namespace
 
-void PhotoRunner::prepare(const PhotoJob& job, Luminance luminance, const TensorRef& input,
+void PhotoRunner::prepare(const PhotoJob& job, const PhotoEnds& ends, const TensorRef& input,
                           std::int64_t image) {
   PrepareParams p;
   p.photo = job.in;
@@ -56,7 +56,8 @@ void PhotoRunner::prepare(const PhotoJob& job, Luminance luminance, const Tensor
       prepare_scratch_bytes(job.in.height, job.in.width, p.out_h, p.out_w) + kAlignment;
   if (scratch_.size() < needed) scratch_ = std::vector<std::byte>(needed);
   const auto address = reinterpret_cast<std::uintptr_t>(scratch_.data());
-  p.luminance = luminance;
+  p.luminance = ends.luminance;
+  p.fill = ends.fill;
   p.out = input.data + image * input.batch_stride;
   p.scratch = scratch_.data() + (kAlignment - address % kAlignment) % kAlignment;
   prepare_cpu(p);
@@ -71,7 +72,7 @@ void PhotoRunner::run(Program& program, const PhotoEnds& ends, std::span<const P
   if (!kept) {
     planes_.forget();
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-      prepare(jobs[i], ends.luminance, planes.luminance, static_cast<std::int64_t>(i));
+      prepare(jobs[i], ends, planes.luminance, static_cast<std::int64_t>(i));
     }
     planes_.set(ends, jobs);
   }

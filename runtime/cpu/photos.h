@@ -18,7 +18,7 @@ class PhotoRunner {
   std::int64_t bytes() const { return static_cast<std::int64_t>(scratch_.capacity()); }
 
  private:
-  void prepare(const PhotoJob& job, Luminance luminance, const TensorRef& input, std::int64_t image);
+  void prepare(const PhotoJob& job, const PhotoEnds& ends, const TensorRef& input, std::int64_t image);
   std::vector<std::byte> scratch_;
   PreparedPlanes planes_;
 };

@@ -15,12 +15,14 @@ struct Provider {
 };
 
 bool serve_winograd(const Node& node, Lowering& lowering);   // 3x3 convolutions of stride 1, where it pays
+bool serve_phases(const Node& node, Lowering& lowering);     // convolutions of an enlarged input
 bool serve_onednn(const Node& node, Lowering& lowering);     // convolutions, matrix product, pooling
 bool serve_kernels(const Node& node, Lowering& lowering);    // everything else, from kernels/
 bool serve_reference(const Node& node, Lowering& lowering);  // plain loops for what oneDNN refuses
 
 // In the order they are asked.
-inline constexpr Provider kProviders[] = {{"winograd", serve_winograd},
+inline constexpr Provider kProviders[] = {{"phases", serve_phases},
+                                          {"winograd", serve_winograd},
                                           {"onednn", serve_onednn},
                                           {"kernels", serve_kernels},
                                           {"reference", serve_reference}};

@@ -6,49 +6,12 @@
 #include <vector>
 
 #include "runtime/cpu/onednn.h"
+#include "runtime/cpu/onednn_step.h"
 #include "runtime/cpu/pad.h"
 #include "runtime/cpu/providers.h"
 
 namespace cuhue::cpu {
 namespace {
-
-class OnednnStep final : public Step {
- public:
-  struct Places {
-    Place in, out;
-    std::int64_t images = 1;  // that the primitive, made for one, is run for one after another
-    int scratch = -1;
-    const float* weights = nullptr;
-    const float* bias = nullptr;
-    std::vector<const float*> post;             // operands in the weights
-    std::vector<std::optional<Place>> post_in;  // operands in the arena
-  };
-  OnednnStep(std::unique_ptr<onednn::Primitive> primitive, Places places)
-      : primitive_(std::move(primitive)), places_(std::move(places)) {}
-
-  void bind(const Memory& memory) override {
-    primitive_->unbind();
-    for (std::int64_t image = 0; image < places_.images; ++image) {
-      const auto at = [&](const Place& p) { return memory.tensor(p).data + image * p.batch_stride; };
-      onednn::Operands operands;
-      operands.src = at(places_.in);
-      operands.dst = at(places_.out);
-      operands.weights = places_.weights;
-      operands.bias = places_.bias;
-      operands.scratch = places_.scratch >= 0 ? memory.bytes(places_.scratch) : nullptr;
-      for (std::size_t i = 0; i < places_.post.size(); ++i) {
-        if (places_.post_in[i]) places_.post[i] = at(*places_.post_in[i]);
-      }
-      operands.post = places_.post;
-      primitive_->bind(operands);
-    }
-  }
-  void run() override { primitive_->run(); }
-
- private:
-  std::unique_ptr<onednn::Primitive> primitive_;
-  Places places_;
-};
 
 // The first steps of an epilogue as oneDNN post-ops.
 struct PostChain {
@@ -84,16 +47,6 @@ ValueId first_residual(const Job& job, const Lowering& lowering, std::span<const
     if (v != kNone && !adds_to_planes(job, lowering, v)) return v;
   }
   return kNone;
-}
-
-onednn::PostOp activation_op(const Activation& a) {
-  switch (a.kind) {
-    case ActivationKind::relu: return {onednn::PostKind::relu};
-    case ActivationKind::leaky_relu: return {onednn::PostKind::relu, a.alpha};
-    case ActivationKind::tanh: return {onednn::PostKind::tanh};
-    case ActivationKind::sigmoid: break;
-  }
-  return {onednn::PostKind::sigmoid};
 }
 
 PostChain chain_of(const Job& job, Lowering& lowering, std::size_t length, ValueId summed,
@@ -241,19 +194,29 @@ bool serve_convolution(const Node& node, Lowering& lowering, const Convolution& 
     job.images = request.in.n;
     job.request.in.n = job.request.out.n = 1;
   }
-  if (op.pad_mode == PadMode::zero) return serve(job, lowering);
+  const bool bordered = op.pad_mode != PadMode::zero;
+  if (!bordered && !op.enlarged) return serve(job, lowering);
 
-  // oneDNN pads with zeros only: the border is made first, then the convolution needs none.
+  // oneDNN pads with zeros only, and reads what is there: the input as the convolution sees it is made first.
   if (op.transposed) return false;
-  const std::int64_t block = lowering.place(x).block;
-  job.request.pad_top = job.request.pad_left = 0;
-  job.request.in.h += op.pad_top + op.pad_bottom;
-  job.request.in.w += op.pad_left + op.pad_right;
-  job.request.in_block = block;
+  Border border{op.pad_mode, 0, 0, op.enlarged};
+  if (op.enlarged) {
+    job.request.in.h *= 2;
+    job.request.in.w *= 2;
+  }
+  if (bordered) {
+    border.top = op.pad_top;
+    border.left = op.pad_left;
+    job.request.pad_top = job.request.pad_left = 0;
+    job.request.in.h += op.pad_top + op.pad_bottom;
+    job.request.in.w += op.pad_left + op.pad_right;
+  }
+  job.layer.enlarged = false;  // the weight is the 3x3 one
+  job.request.in_block = lowering.place(x).block;
   if (!choose(job, lowering).primitive) return false;
   Dims with_border = job.request.in;
   with_border.n = lowering.dims(x).n;
-  const Place padded = emit_pad(op, x, with_border, lowering);
+  const Place padded = emit_pad(border, x, with_border, lowering);
   return serve(job, lowering, padded);
 }
 

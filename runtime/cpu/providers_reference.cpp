@@ -48,7 +48,8 @@ void serve(const Node& node, Lowering& lowering, const LayerParams* layer,
 
 bool serve_reference(const Node& node, Lowering& lowering) {
   if (const auto* op = std::get_if<Convolution>(&node.op)) {
-    const auto layer = lowering.layer_params(node.name, *op);
+    auto layer = lowering.layer_params(node.name, *op);
+    layer.enlarged = false;  // it reads the 3x3 weight
     serve(node, lowering, &layer, op->epilogue);
   } else if (const auto* matmul = std::get_if<MatMul>(&node.op)) {
     const auto layer = lowering.layer_params(node.name, matmul->weight, matmul->bias, std::nullopt);

@@ -110,7 +110,8 @@ bool pays(WinogradShape shape) {
 }
 
 std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, const Convolution& op) {
-  if (op.transposed || op.kernel_h != 3 || op.kernel_w != 3 || op.stride != 1) return std::nullopt;
+  if (op.transposed || op.enlarged || op.kernel_h != 3 || op.kernel_w != 3 || op.stride != 1)
+    return std::nullopt;
   if (winograd_lanes() < 4) return std::nullopt;  // no vectors
   WinogradShape shape;
   shape.in = lowering.dims(node.inputs[0]);

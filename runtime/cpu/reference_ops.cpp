@@ -33,18 +33,20 @@ bool inside(const Dims& d, const Pixel& p) {
 // One output pixel of a convolution: the sum over input channels and the window.
 double window_sum(const Convolution& op, const TensorRef& x, std::int64_t n, const float* weight, Pixel at) {
   const std::int64_t taps = std::int64_t{op.kernel_h} * op.kernel_w;
+  const std::int64_t times = op.enlarged ? 2 : 1;
+  const Dims seen{x.dims.n, x.dims.c, times * x.dims.h, times * x.dims.w};
   double sum = 0;
   for (std::int64_t kh = 0; kh < op.kernel_h; ++kh) {
     for (std::int64_t kw = 0; kw < op.kernel_w; ++kw) {
       Pixel from = {at.h * op.stride + kh * op.dilation, at.w * op.stride + kw * op.dilation};
       if (op.pad_mode == PadMode::zero) {
         from = {from.h - op.pad_top, from.w - op.pad_left};
-        if (!inside(x.dims, from)) continue;
+        if (!inside(seen, from)) continue;
       } else {
-        from = {border_source(border_kind(op.pad_mode), from.h, op.pad_top, x.dims.h),
-                border_source(border_kind(op.pad_mode), from.w, op.pad_left, x.dims.w)};
+        from = {border_source(border_kind(op.pad_mode), from.h, op.pad_top, seen.h),
+                border_source(border_kind(op.pad_mode), from.w, op.pad_left, seen.w)};
       }
-      const float* pixel = plane_of(x, n, 0) + from.h * x.dims.w + from.w;
+      const float* pixel = plane_of(x, n, 0) + from.h / times * x.dims.w + from.w / times;
       const float* tap = weight + kh * op.kernel_w + kw;
       for (std::int64_t c = 0; c < x.dims.c; ++c) sum += double{pixel[c * x.plane()]} * tap[c * taps];
     }

@@ -74,6 +74,24 @@ const float* CpuWeights::packed(const LayerParams& layer, const onednn::WeightLa
   return at;
 }
 
+const float* CpuWeights::packed_phases(const LayerParams& layer, const onednn::WeightLayout& layout) {
+  const auto floats = static_cast<std::int64_t>(layout.bytes() / sizeof(float));
+  return custom(layer, "phases " + layout.id(), floats, [&](const float* weight, float* to) {
+    const auto count = static_cast<std::size_t>(count_of(*layer.weight));
+    const std::vector<float> phases = phase_kernels(enlarged_kernel({weight, count}));
+    onednn::pack_weights(layer.name, phases.data(), layout, to);
+  });
+}
+
+const float* CpuWeights::bias_of_phases(const LayerParams& layer) {
+  const float* bias = this->bias(layer);
+  if (bias == nullptr) return nullptr;
+  const std::int64_t channels = channels_of(layer);
+  return cached(weight_key(layer) + "@bias of phases", kPhases * channels, [&](float* to) {
+    for (int phase = 0; phase < kPhases; ++phase) to = std::copy_n(bias, channels, to);
+  });
+}
+
 std::optional<onednn::WeightLayout> CpuWeights::layout_of(const LayerParams& layer) {
   const std::lock_guard lock(mutex_);
   const auto found = layouts_.find(weight_key(layer));

@@ -106,10 +106,12 @@ void BoundNetwork::upload_inputs(Stream stream, const Port* without) const {
 }
 
 void BoundNetwork::download_outputs(Stream stream) const {
-  for (std::size_t i = 0; i < lowered_.outputs.size(); ++i) {
-    const Port& port = lowered_.outputs[i];
-    parts_.device->copy(staging_.data() + output_offsets_[i], planes(port), bytes_of(port), stream);
-  }
+  for (std::size_t i = 0; i < lowered_.outputs.size(); ++i) download_output(i, stream);
+}
+
+void BoundNetwork::download_output(std::size_t index, Stream stream) const {
+  const Port& port = lowered_.outputs[index];
+  parts_.device->copy(staging_.data() + output_offsets_[index], planes(port), bytes_of(port), stream);
 }
 
 // What came onto the stream before the failure still uses the arena.

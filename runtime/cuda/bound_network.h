@@ -55,6 +55,7 @@ class BoundNetwork {
   // Staging to arena, all inputs but `without`; nothing when staging was never asked for.
   void upload_inputs(Stream stream, const Port* without = nullptr) const;
   void download_outputs(Stream stream) const;
+  void download_output(std::size_t index, Stream stream) const;
 
   // ---- the arena serves one run at a time, whatever their streams
   Stream own_stream() const { return stream_.get(); }

@@ -161,16 +161,23 @@ void PhotoGraphs::describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs
   asked_.output.reset();
   if (!ends.output.empty()) asked_.output = network_.output(ends.output);
   asked_.luminance = ends.luminance;
+  asked_.fill = ends.fill;
+  asked_.also.reset();
+  if (!ends.also.empty()) {
+    asked_.also = network_.output(ends.also);
+    network_.make_staging();
+  }
   asked_.space = ends.space;
   asked_.chroma = options.chroma * ends.unit;
   asked_.limit = ends.limit;
   asked_.rounding = options.rounding;
   asked_.prepared = options.prepared && network_.keeps_inputs() && planes_.may_be_of(ends, jobs);
   const Dims in = network_.lowered().inputs[asked_.input].dims;
-  const std::int64_t out_channels = asked_.output ? network_.lowered().outputs[*asked_.output].dims.c : 2;
-  if (in.c != 1 || out_channels != 2 || static_cast<std::int64_t>(jobs.size()) > in.n) {
+  const std::int64_t planes = color_planes(ends.space);
+  const std::int64_t given = asked_.output ? network_.lowered().outputs[*asked_.output].dims.c : planes;
+  if (in.c != 1 || given != planes || static_cast<std::int64_t>(jobs.size()) > in.n) {
     throw Error(Status::usage,
-                "photos need a network of one luminance plane in and two colour planes out, "
+                "photos need a network of one luminance plane in and the colour planes out, "
                 "compiled for as many images: '" +
                     std::string(ends.input) + "' and '" + std::string(ends.output) + "' are not such ends");
   }
@@ -271,7 +278,7 @@ std::unique_ptr<PhotoGraphs::Graph> PhotoGraphs::make() {
   }
   for (std::size_t i = 0; i < graph->images.size(); ++i)
     graph->images[i].tables = tables_for(graph->images[i].in, Extent(asked_.jobs[i], input));
-  if (asked_.output && !network_.lowered().maps[*asked_.output]) {
+  if (asked_.output && left_out(asked_) == nullptr) {
     const Dims out = network_.lowered().outputs[*asked_.output].dims;
     graph->map =
         Memory(network_.shared_device(), out.count() * element_bytes(Element::f32), "a map of colours");
@@ -287,17 +294,23 @@ void PhotoGraphs::keep(std::unique_ptr<Graph> graph) {
   graphs_.insert(graphs_.begin(), std::move(graph));
 }
 
+// The map that the merge upsamples itself, in place of the network's last steps; nullptr = all steps run:
+// where there is no such map, or another output is wanted too.
+const OutputMap* PhotoGraphs::left_out(const Kind& kind) const {
+  if (!kind.output) return nullptr;
+  const std::optional<OutputMap>& map = network_.lowered().maps[*kind.output];
+  return map && !kind.also ? &*map : nullptr;
+}
+
 void PhotoGraphs::merge(const Graph& graph, Stream stream) const {
   MergeDeviceParams m;
-  const std::size_t output = *graph.kind.output;
-  const std::optional<OutputMap>& left_out = network_.lowered().maps[output];
-  if (left_out) {
-    m.ab = network_.tensor(left_out->map);
-    m.upsampling = left_out->upsampling;
-    m.factor = left_out->factor;
-    m.scale = left_out->scale;
+  if (const OutputMap* map = left_out(graph.kind)) {
+    m.ab = network_.tensor(map->map);
+    m.upsampling = map->upsampling;
+    m.factor = map->factor;
+    m.scale = map->scale;
   } else {
-    const Port& port = network_.lowered().outputs[output];
+    const Port& port = network_.lowered().outputs[*graph.kind.output];
     m.ab = dense_device_tensor(graph.map.data(), port.dims, Element::f32);
     pack_cuda({network_.planes(port), m.ab}, stream);
   }
@@ -333,14 +346,14 @@ void PhotoGraphs::enqueue(const Graph& graph, Stream stream) const {
   if (!graph.kind.prepared) prepare(graph, input, stream);
   const Lowered& lowered = network_.lowered();
   const std::size_t first = graph.kind.prepared ? lowered.kept_steps : 0;
+  const OutputMap* map = left_out(graph.kind);
+  network_.run_steps(first, map != nullptr ? map->first_step : lowered.steps.size(), stream);
   if (!graph.kind.output) {
-    network_.run_steps(first, lowered.steps.size(), stream);
     network_.download_outputs(stream);
     return;
   }
-  const std::optional<OutputMap>& map = lowered.maps[*graph.kind.output];
-  network_.run_steps(first, map ? map->first_step : lowered.steps.size(), stream);
   merge(graph, stream);
+  if (graph.kind.also) network_.download_output(*graph.kind.also, stream);
   if (!copies) return;
   for (const Image& image : graph.images) {
     if (image.pinned_out == nullptr) continue;
@@ -353,6 +366,7 @@ void PhotoGraphs::prepare(const Graph& graph, const Port& input, Stream stream) 
   p.padded_h = input.dims.h;
   p.padded_w = input.dims.w;
   p.luminance = graph.kind.luminance;
+  p.fill = graph.kind.fill;
   p.out = network_.planes(input);
   p.scratch = graph.scratch;
   for (std::size_t i = 0; i < graph.images.size(); ++i) {

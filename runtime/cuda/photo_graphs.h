@@ -42,6 +42,8 @@ class PhotoGraphs {
     std::optional<std::size_t> output;  // none: all outputs to their staging
     Luminance luminance = Luminance::cie_l;
     ColorSpace space = ColorSpace::lab;
+    PlaneFill fill = PlaneFill::repeat;
+    std::optional<std::size_t> also;  // an output that the caller reads
     float chroma = 1.0f, limit = kNoLimit;
     ByteRounding rounding = ByteRounding::nearest_even;
     bool prepared = false;  // the luminance planes are in the arena, and what depends on them alone
@@ -61,6 +63,7 @@ class PhotoGraphs {
   void keep(std::unique_ptr<Graph> graph);
   void enqueue(const Graph& graph, Stream stream) const;
   void prepare(const Graph& graph, const Port& input, Stream stream) const;
+  const OutputMap* left_out(const Kind& kind) const;
   void merge(const Graph& graph, Stream stream) const;
   static void copy_in(const PhotoJob& job, const Graph& graph, std::size_t index);
   void check_finite();

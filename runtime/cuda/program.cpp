@@ -16,6 +16,7 @@ TensorRef CudaProgram::input(std::string_view name) {
   return network_.staged_input(network_.input(name));
 }
 TensorRef CudaProgram::output(std::string_view name) {
+  network_.wait();
   return network_.staged_output(network_.output(name));
 }
 

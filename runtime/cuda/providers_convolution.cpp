@@ -6,26 +6,38 @@
 #include "kernels/convolution/convolution.h"
 #include "kernels/pad/pad.h"
 #include "runtime/cuda/providers.h"
+#include "runtime/graph/kernel_params.h"
 
 namespace cuhue::cuda {
 namespace {
 
 constexpr std::int64_t kVectorBytes = 16;
 
-// What a node asks for. Its output has its place; its border, if it is not of zeros, is a step of its own.
+// What a node asks for. Its output has its place. Our kernels read a border in place; for a library one that
+// is not of zeros is a step of its own.
 struct Job {
   const Node& node;
-  ConvolutionShape shape;  // of the input with the border
+  ConvolutionShape shape;
   LayerParams layer;
   bool bias = false;
   std::span<const EpilogueStep> epilogue = {};
   std::optional<ScalarAffine> in_affine = {};
   Place source = {}, out = {};
-  std::optional<BorderKind> border = {};
-  int border_top = 0, border_left = 0;
+  int pad_bottom = 0, pad_right = 0;
   std::int64_t macs = 0;
 
-  std::int64_t in_pitch() const { return border ? source.dims.c : source.pitch; }
+  bool bordered() const { return shape.border != BorderKind::zero; }
+  std::int64_t in_pitch() const { return bordered() ? source.dims.c : source.pitch; }
+  // Of the input with its border, if that is not of zeros.
+  ConvolutionShape padded_shape() const {
+    ConvolutionShape padded = shape;
+    if (!bordered()) return padded;
+    padded.in.h += shape.pad_top + pad_bottom;
+    padded.in.w += shape.pad_left + pad_right;
+    padded.pad_top = padded.pad_left = 0;
+    padded.border = BorderKind::zero;
+    return padded;
+  }
 };
 
 class PadStep final : public Step {
@@ -143,7 +155,7 @@ LibraryPart library_part(const Job& job, Lowering& lowering, bool plain) {
 
 ConvolutionProblem problem_of(const Job& job, const LibraryPart& part, ConvolutionMath math) {
   ConvolutionProblem problem;
-  problem.shape = job.shape;
+  problem.shape = job.padded_shape();
   problem.math = math;
   problem.in = job.source.element;
   problem.out = job.out.element;
@@ -164,17 +176,18 @@ bool suits_library(const Job& job, ConvolutionMath math) {
   const std::int64_t lanes = kVectorBytes / element_bytes(element);
   const ConvolutionShape& s = job.shape;
   return job.source.element == element && job.out.element == element && s.in.c % lanes == 0 &&
-         s.out.c % lanes == 0 && (job.border || aligned(job.source)) && aligned(job.out) &&
+         s.out.c % lanes == 0 && (job.bordered() || aligned(job.source)) && aligned(job.out) &&
          convolution_weight_element(s, math) == element &&
          convolution_weight_order(s) == (s.transposed ? WeightOrder::crsk : WeightOrder::krsc);
 }
 
 // The convolution's input: its source, or the source with its border, which is made first.
 Place emit_border(const Job& job, Lowering& lowering) {
-  if (!job.border) return job.source;
-  const Place padded = lowering.temporary(job.shape.in, job.source.element);
-  lowering.emit(std::make_unique<PadStep>(job.source, padded, job.border_top, job.border_left, *job.border),
-                {.provider = "kernels", .output = padded.dims, .op = "pad"}, {job.source});
+  if (!job.bordered()) return job.source;
+  const Place padded = lowering.temporary(job.padded_shape().in, job.source.element);
+  lowering.emit(
+      std::make_unique<PadStep>(job.source, padded, job.shape.pad_top, job.shape.pad_left, job.shape.border),
+      {.provider = "kernels", .output = padded.dims, .op = "pad"}, {job.source});
   return padded;
 }
 
@@ -218,7 +231,7 @@ const char* name_of(ConvolutionKernel kernel) {
 }
 
 bool emit_own(const Job& job, Lowering& lowering) {
-  const Place in = emit_border(job, lowering);
+  const Place in = job.source;
   ConvolutionDeviceParams params;
   params.shape = job.shape;
   params.math = lowering.math();
@@ -255,14 +268,8 @@ std::optional<Job> convolution_job(const Node& node, Lowering& lowering, const C
   job.source = lowering.read(chain.source);
   job.out = lowering.write();
   job.macs = macs(lowering.graph(), node);
-  if (op.pad_mode != PadMode::zero) {
-    job.border = op.pad_mode == PadMode::reflect ? BorderKind::reflect : BorderKind::replicate;
-    job.border_top = op.pad_top;
-    job.border_left = op.pad_left;
-    job.shape.pad_top = job.shape.pad_left = 0;
-    job.shape.in.h += op.pad_top + op.pad_bottom;
-    job.shape.in.w += op.pad_left + op.pad_right;
-  }
+  job.pad_bottom = op.pad_bottom;
+  job.pad_right = op.pad_right;
   return job;
 }
 
@@ -330,6 +337,14 @@ ConvolutionShape shape_of(const Graph& graph, const Node& node, const Convolutio
   shape.pad_top = op.pad_top;
   shape.pad_left = op.pad_left;
   shape.transposed = op.transposed;
+  shape.border = border_kind(op.pad_mode);
+  if (op.enlarged) {  // as enlarged_kernel() says
+    shape.transposed = true;
+    shape.kernel_h = shape.kernel_w = 4;
+    shape.stride = 2;
+    shape.pad_top = shape.pad_left = 1;
+    if (shape.border == BorderKind::reflect) shape.border = BorderKind::replicate;
+  }
   return shape;
 }
 

@@ -81,13 +81,16 @@ void CudaWeights::pack(const LayerParams& layer, WeightOrder order, Element elem
   p.c = shape[layer.transposed ? 0 : 1];
   p.r = shape.size() > 2 ? static_cast<int>(shape[2]) : 1;
   p.s = shape.size() > 3 ? static_cast<int>(shape[3]) : 1;
+  if (layer.enlarged) p.r = p.s = 4;
   p.order = order;
   p.element = element;
   p.packed = to;
 
   std::vector<float> scratch;
   const std::span<const float> values = fetch_weight(*source_, layer, scratch);
-  const auto weight = std::as_bytes(values);
+  std::vector<float> enlarged;
+  if (layer.enlarged) enlarged = enlarged_kernel(values);
+  const auto weight = std::as_bytes(layer.enlarged ? std::span<const float>(enlarged) : values);
   const std::int64_t weight_bytes = aligned(static_cast<std::int64_t>(weight.size()));
   std::byte* staging = uploader_.staging(weight_bytes + p.k * element_bytes(Element::f32));
   p.weight = reinterpret_cast<const float*>(staging);
@@ -102,7 +105,7 @@ void CudaWeights::pack(const LayerParams& layer, WeightOrder order, Element elem
 
 const void* CudaWeights::packed(const LayerParams& layer, WeightOrder order, Element element) {
   const std::string layout = std::string(name_of(order)) + (element == Element::f16 ? " f16" : " f32");
-  return cached(weight_key(layer), layout, weight_count(layer) * element_bytes(element),
+  return cached(weight_key(layer), layout, packed_count(layer) * element_bytes(element),
                 [&](std::byte* to) { pack(layer, order, element, to); });
 }
 

@@ -41,15 +41,19 @@ class DeviceWeights {
 };
 
 // How a program becomes a colorizer of photos: the photo's luminance plane, resized, is input `input`
-// [n, 1, h, w]; output `output` [n, 2, h, w] is upsampled to the photo and merged with its own luminance.
-// Inputs beside `input` are what the caller wrote into Program::input(), now or before an earlier call.
-// Without an `output` no photo is made: all outputs are there as after run().
+// [n, 1, h, w]; output `output` [n, 2 or 3, h, w] is upsampled to the photo and merged with its own
+// luminance. Inputs beside `input` are what the caller wrote into Program::input(), now or before an earlier
+// call. Without an `output` no photo is made: all outputs are there as after run().
 struct PhotoEnds {
   std::string_view input, output;
   Luminance luminance = Luminance::cie_l;
   ColorSpace space = ColorSpace::lab;  // of `output`
   float unit = 1.0f;                   // what 1 in `output` is in units of `space`
   float limit = kNoLimit;              // `output` beyond +-limit counts as that
+  PlaneFill fill = PlaneFill::repeat;  // beyond PhotoJob::used_h and used_w
+  // An output that the caller reads too, in Program::output(), once the work is done. Empty = none. (On the
+  // CPU all outputs are there.)
+  std::string_view also = {};
   friend bool operator==(const PhotoEnds&, const PhotoEnds&) = default;
 };
 
@@ -58,8 +62,8 @@ struct PhotoJob {
   MutablePhotoRef out;  // size and sample size of in; may be in itself
   // Addresses are the program's device's: nothing is copied. Never on the CPU.
   bool in_on_device = false, out_on_device = false;
-  // How much of the planes of `input`, from their top left, the photo is resized to; the rest repeats its
-  // last row and column. 0 = all.
+  // How much of the planes of `input`, from their top left, the photo is resized to; the rest is filled as
+  // PhotoEnds says. 0 = all.
   std::int64_t used_h = 0, used_w = 0;
   GateRef gate = {};  // of the photo's size, in host memory
   friend bool operator==(const PhotoJob&, const PhotoJob&) = default;

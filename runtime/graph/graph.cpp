@@ -57,8 +57,10 @@ std::string_view op_name(const Op& op) {
   constexpr std::array<std::string_view, std::variant_size_v<Op>> names = {
       "convolution", "matmul",   "pool",    "batch_norm",    "activation",    "affine", "add",
       "concat",      "upsample", "softmax", "annealed_mean", "instance_norm", "argmax"};
-  if (const auto* conv = std::get_if<Convolution>(&op); conv && conv->transposed)
-    return "transposed_convolution";
+  if (const auto* conv = std::get_if<Convolution>(&op)) {
+    if (conv->transposed) return "transposed_convolution";
+    if (conv->enlarged) return "enlarged_convolution";
+  }
   return names[op.index()];
 }
 

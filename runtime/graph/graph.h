@@ -77,6 +77,9 @@ struct WeightPart {
 
 struct Convolution {
   bool transposed = false;
+  // It sees its input at twice its size, each pixel four times; borders are of that. Set by fuse_enlarging:
+  // 3x3, stride 1, padding 1.
+  bool enlarged = false;
   std::int64_t out_channels = 0;
   int kernel_h = 1, kernel_w = 1, stride = 1, dilation = 1;
   int pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;  // transposed: as PyTorch's padding

@@ -94,6 +94,11 @@ bool is_subsampling(const Pool& p) {
   return p.kernel == 1 && std::max({p.pad_top, p.pad_left, p.pad_bottom, p.pad_right}) == 0;
 }
 
+bool may_be_enlarged(const Convolution& c) {
+  return !c.transposed && !c.enlarged && c.kernel_h == 3 && c.kernel_w == 3 && c.stride == 1 &&
+         c.dilation == 1 && c.pad_top == 1 && c.pad_left == 1 && c.pad_bottom == 1 && c.pad_right == 1;
+}
+
 std::vector<EpilogueStep>* epilogue_of(Op& op) {
   if (auto* conv = std::get_if<Convolution>(&op)) return &conv->epilogue;
   if (auto* product = std::get_if<MatMul>(&op)) return &product->epilogue;
@@ -218,6 +223,21 @@ void fuse_scale(Graph& g) {
   }
 }
 
+void fuse_enlarging(Graph& g) {
+  Rewrite r(g);
+  for (int i = 0; i < r.count(); ++i) {
+    auto* conv = std::get_if<Convolution>(&r.node(i).op);
+    if (conv == nullptr || !may_be_enlarged(*conv)) continue;
+    const int maker = r.maker(r.node(i).inputs[0]);
+    const auto* upsample = maker == kNone ? nullptr : std::get_if<Upsample>(&r.node(maker).op);
+    if (upsample == nullptr || upsample->kind != UpsampleKind::nearest || upsample->factor != 2 ||
+        upsample->scale != 1.0f)
+      continue;
+    conv->enlarged = true;
+    r.pass_by(i, maker);
+  }
+}
+
 void remove_dead(Graph& g) {
   std::vector<bool> alive(g.values.size(), false);
   const auto index = [](ValueId v) { return static_cast<std::size_t>(v); };
@@ -258,6 +278,7 @@ void optimize(Graph& g) {
   fuse_annealed_mean(g);  // before an epilogue could hide the plain convolutions
   fuse_epilogues(g);
   fuse_scale(g);
+  fuse_enlarging(g);  // behind what an upsampling may take in
   remove_dead(g);
 }
 

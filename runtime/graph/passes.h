@@ -16,6 +16,7 @@ void fold_batch_norm(Graph& g);     // conv -> batch norm: into the conv's weigh
 void fuse_annealed_mean(Graph& g);  // 1x1 conv -> softmax -> 1x1 conv without bias, to few channels
 void fuse_epilogues(Graph& g);  // conv/matmul/instance norm -> activation, batch norm, affine, residual add
 void fuse_scale(Graph& g);      // upsample -> affine without shift: Upsample::scale
+void fuse_enlarging(Graph& g);  // nearest upsampling by 2 -> 3x3 conv: Convolution::enlarged
 void remove_dead(Graph& g);     // nodes and values no output depends on (params stay: they are the schema)
 
 // All of them in the order that works.

@@ -19,7 +19,7 @@ PhotoJob shape_of(const PhotoJob& job) {
 }
 
 PhotoEnds without_names(PhotoEnds ends) {
-  ends.input = ends.output = {};
+  ends.input = ends.output = ends.also = {};
   return ends;
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <numbers>
 #include <numeric>
@@ -93,6 +94,13 @@ void compare_levels(const Planes& a, const Planes& b, Metrics& m) {
     m.max_difference = static_cast<int>(d);
   }
   const double samples = 3.0 * static_cast<double>(a.width) * static_cast<double>(a.height);
+  double truth = 0;
+  for (const auto& plane : a.rgb) {
+    std::uint64_t sum = 0;  // exact: at most 255^2 a sample
+    for (const std::uint8_t v : plane) sum += std::uint64_t{v} * v;
+    truth += static_cast<double>(sum);
+  }
+  m.nrmse = squares == 0 ? 0.0 : std::sqrt(squares / truth);
   m.psnr = squares == 0 ? std::numeric_limits<double>::infinity()
                         : 10.0 * std::log10(255.0 * 255.0 * samples / squares);
 }
@@ -105,19 +113,27 @@ struct WindowSums {
   std::uint32_t x = 0, y = 0, xx = 0, yy = 0, xy = 0;
 };
 
-double window_similarity(const WindowSums& s, double samples) {
-  constexpr double kC1 = (0.01 * 255) * (0.01 * 255), kC2 = (0.03 * 255) * (0.03 * 255);
+// By data range: what is one, and twice that.
+struct Similarity {
+  double bytes = 0, floats = 0;
+};
+
+Similarity window_similarity(const WindowSums& s, double samples) {
   const double ux = s.x / samples, uy = s.y / samples;
   const double sample_covariance = samples > 1 ? samples / (samples - 1) : 0.0;
   const double vx = sample_covariance * (s.xx / samples - ux * ux);
   const double vy = sample_covariance * (s.yy / samples - uy * uy);
   const double vxy = sample_covariance * (s.xy / samples - ux * uy);
-  return ((2 * ux * uy + kC1) * (2 * vxy + kC2)) / ((ux * ux + uy * uy + kC1) * (vx + vy + kC2));
+  const auto similarity = [&](double range) {
+    const double c1 = (0.01 * range) * (0.01 * range), c2 = (0.03 * range) * (0.03 * range);
+    return ((2 * ux * uy + c1) * (2 * vxy + c2)) / ((ux * ux + uy * uy + c1) * (vx + vy + c2));
+  };
+  return {similarity(255), similarity(510)};
 }
 
 // Sum of the similarities of the windows whose top row is `top`. columns: scratch, one a column.
-double similarity_of_row(const Planes& a, const Planes& b, int channel, std::int64_t top, std::int64_t window,
-                         std::span<WindowSums> columns) {
+Similarity similarity_of_row(const Planes& a, const Planes& b, int channel, std::int64_t top,
+                             std::int64_t window, std::span<WindowSums> columns) {
   std::fill(columns.begin(), columns.end(), WindowSums{});
   for (std::int64_t y = top; y < top + window; ++y) {
     const std::uint8_t* pa = a.row(channel, y);
@@ -132,20 +148,21 @@ double similarity_of_row(const Planes& a, const Planes& b, int channel, std::int
     }
   }
   const auto samples = static_cast<double>(window * window);
-  double sum = 0;
+  Similarity sum;
   WindowSums s;
   for (std::int64_t x = 0; x < a.width; ++x) {
     const WindowSums& in = columns[static_cast<std::size_t>(x)];
     s = {s.x + in.x, s.y + in.y, s.xx + in.xx, s.yy + in.yy, s.xy + in.xy};
     if (x + 1 < window) continue;
-    sum += window_similarity(s, samples);
+    const Similarity here = window_similarity(s, samples);
+    sum = {sum.bytes + here.bytes, sum.floats + here.floats};
     const WindowSums& out = columns[static_cast<std::size_t>(x + 1 - window)];
     s = {s.x - out.x, s.y - out.y, s.xx - out.xx, s.yy - out.yy, s.xy - out.xy};
   }
   return sum;
 }
 
-double structural_similarity(const Planes& a, const Planes& b) {
+Similarity structural_similarity(const Planes& a, const Planes& b) {
   const std::int64_t side = std::min<std::int64_t>({7, a.width, a.height});
   const std::int64_t window = side % 2 == 1 ? side : side - 1;
   const std::int64_t rows = a.height - window + 1, columns = a.width - window + 1;
@@ -154,11 +171,18 @@ double structural_similarity(const Planes& a, const Planes& b) {
     return std::span(scratch).subspan(static_cast<std::size_t>(thread_index() * a.width),
                                       static_cast<std::size_t>(a.width));
   };
-  double sum = 0;
+  Similarity sum;
   for (int c = 0; c < 3; ++c) {
-    sum += sum_over_rows(rows, [&](std::int64_t y) { return similarity_of_row(a, b, c, y, window, mine()); });
+    std::vector<double> floats(static_cast<std::size_t>(rows));
+    sum.bytes += sum_over_rows(rows, [&](std::int64_t y) {
+      const Similarity row = similarity_of_row(a, b, c, y, window, mine());
+      floats[static_cast<std::size_t>(y)] = row.floats;
+      return row.bytes;
+    });
+    sum.floats = std::accumulate(floats.begin(), floats.end(), sum.floats);
   }
-  return sum / (3.0 * static_cast<double>(rows) * static_cast<double>(columns));
+  const double count = 3.0 * static_cast<double>(rows) * static_cast<double>(columns);
+  return {sum.bytes / count, sum.floats / count};
 }
 
 // ---- colourfulness
@@ -192,6 +216,52 @@ double colorfulness(const Planes& p) {
   const Moments rg = moments(red_green, -255, 1, samples);
   const Moments yb = moments(yellow_blue, -255, 0.5, samples);
   return std::sqrt(rg.variance + yb.variance) + 0.3 * std::sqrt(rg.mean * rg.mean + yb.mean * yb.mean);
+}
+
+// ---- naturalness
+// -------------------------------------------------------------------------------------------
+
+// A kind of thing whose colours people know: its hues in degrees, how saturated it is and how sure that is.
+struct KnownThing {
+  int first_hue, last_hue;
+  double saturation, spread;
+};
+constexpr KnownThing kKnownThings[] = {{25, 70, 0.76, 0.52}, {95, 135, 0.81, 0.53}, {185, 260, 0.43, 0.22}};
+
+// Which of them a hue is of; -1 = none. The hue is `sixth` times 60 degrees plus 60 degrees times part /
+// whole.
+int thing_of_hue(int sixth, int part, int whole) {
+  int hue = 60 * (sixth * whole + part);  // times whole
+  if (hue < 0) hue += 360 * whole;
+  for (int i = 0; i < static_cast<int>(std::size(kKnownThings)); ++i) {
+    if (hue >= kKnownThings[i].first_hue * whole && hue <= kKnownThings[i].last_hue * whole) return i;
+  }
+  return -1;
+}
+
+double naturalness(const Planes& p) {
+  std::array<double, std::size(kKnownThings)> count{}, saturation{};
+  for (std::size_t i = 0; i < p.rgb[0].size(); ++i) {
+    const int r = p.rgb[0][i], g = p.rgb[1][i], b = p.rgb[2][i];
+    const int most = std::max({r, g, b}), least = std::min({r, g, b}), range = most - least;
+    // Lightness is (most + least) / 510, saturation range / `full`: all comparisons are of whole numbers.
+    const int full = 255 - std::abs(most + least - 255);
+    if (10 * range <= full || most + least <= 102 || most + least >= 408) continue;
+    const int thing = most == r   ? thing_of_hue(0, g - b, range)
+                      : most == g ? thing_of_hue(2, b - r, range)
+                                  : thing_of_hue(4, r - g, range);
+    if (thing < 0) continue;
+    count[static_cast<std::size_t>(thing)] += 1;
+    saturation[static_cast<std::size_t>(thing)] += static_cast<double>(range) / full;
+  }
+  double sum = 0, pixels = 0;
+  for (std::size_t i = 0; i < count.size(); ++i) {
+    if (count[i] == 0) continue;
+    const double off = (saturation[i] / count[i] - kKnownThings[i].saturation) / kKnownThings[i].spread;
+    sum += count[i] * std::exp(-0.5 * off * off);
+    pixels += count[i];
+  }
+  return pixels > 0 ? sum / pixels : 0.0;
 }
 
 // ---- CIEDE2000
@@ -289,9 +359,13 @@ Metrics compare_pixels(const ConstPixelView& a, const ConstPixelView& b) {
   const Planes pa = to_planes(a), pb = to_planes(b);
   Metrics m;
   compare_levels(pa, pb, m);
-  m.ssim = structural_similarity(pa, pb);
+  const Similarity similarity = structural_similarity(pa, pb);
+  m.ssim = similarity.bytes;
+  m.ssim_floats = similarity.floats;
   m.colorfulness_a = colorfulness(pa);
   m.colorfulness_b = colorfulness(pb);
+  m.naturalness_a = naturalness(pa);
+  m.naturalness_b = naturalness(pb);
   m.mean_delta_e2000 = mean_difference(pa, pb);
   return m;
 }

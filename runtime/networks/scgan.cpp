@@ -12,6 +12,13 @@ constexpr std::int64_t kSpectra = 3;  // of the multispectral variant's input
 
 enum class Statistics { running, of_the_image };
 
+// What levels 0..1 of a picture are to the network: themselves, or, to networks trained before April 2021,
+// (level - 128) / 128 of bytes.
+struct ValueRange {
+  float scale = 1.0f, shift = 0.0f;
+};
+constexpr ValueRange kSymmetric{255.0f / 128.0f, -1.0f};
+
 struct Block {
   const char* name;
   int channels;
@@ -90,7 +97,9 @@ void build(Builder& b, std::int64_t n, std::int64_t h, std::int64_t w, const Set
   const bool batch = setting(self, settings, "norm") != 0.0;
   const Layers net{b, batch ? Statistics::of_the_image : Statistics::running};
   const bool multispectral = setting(self, settings, "input") != 0.0;
-  const ValueId grey = b.input("grey", {n, multispectral ? kSpectra : 1, h, w});
+  const bool symmetric = setting(self, settings, "value_range") != 0.0;
+  ValueId grey = b.input("grey", {n, multispectral ? kSpectra : 1, h, w});
+  if (symmetric) grey = b.affine(grey, kSymmetric.scale, kSymmetric.shift);
 
   ValueId x = grey;
   {
@@ -111,7 +120,9 @@ void build(Builder& b, std::int64_t n, std::int64_t h, std::int64_t w, const Set
     x = up[i] = net.enlarged(x, kUp[i - 1]);
     x = b.concat({down[std::size(kDown) - i], x});
   }
-  b.output("color", net.same(x, {"up9", 3, 1, 3, false, {ActivationKind::tanh}}));
+  ValueId color = net.same(x, {"up9", 3, 1, 3, false, {ActivationKind::tanh}});
+  if (symmetric) color = b.affine(color, 1.0f / kSymmetric.scale, -kSymmetric.shift / kSymmetric.scale);
+  b.output("color", color);
   if (setting(self, settings, "saliency") != 0.0) b.output("saliency", saliency(net, up[5], up[6], up[7]));
 }
 
@@ -122,7 +133,8 @@ Network scgan() {
   n.name = "scgan";
   n.about = "SCGAN: colours and a saliency map from one generator (Zhao et al., IEEE TCSVT 2021)";
   n.inputs = {{"grey", "[N,1,H,W]", "0..1, H and W multiples of 256; [N,3,H,W] when multispectral"}};
-  n.outputs = {{"color", "[N,3,H,W]", "red, green, blue -1..1: times 255, below 0 is 0"},
+  n.outputs = {{"color", "[N,3,H,W]",
+                "red, green, blue: times 255, below 0 is 0; blue, green, red when multispectral"},
                {"saliency", "[N,1,H,W]", "where people look, 0..1", true}};
   n.settings = {{"norm",
                  "statistics of the norms: stored (running) or of each image (batch, as the author's script)",
@@ -131,7 +143,13 @@ Network scgan() {
                  1,
                  {"running", "batch"}},
                 {"input", "what the weights were trained with", 0, 0, 1, {"grey", "multispectral"}},
-                {"saliency", "whether the weights have that branch", 1, 0, 1, {"absent", "present"}}};
+                {"saliency", "whether the weights have that branch", 1, 0, 1, {"absent", "present"}},
+                {"value_range",
+                 "what the weights were trained on: 0..1 (unit), or, before April 2021, -1..1 (sym128)",
+                 0,
+                 0,
+                 1,
+                 {"unit", "sym128"}}};
   n.forms = {{}, {{"saliency", 0}}, {{"input", 1}}, {{"input", 1}, {"saliency", 0}}};
   n.size_multiple = 256;
   n.default_size = 256;

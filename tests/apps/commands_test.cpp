@@ -319,6 +319,48 @@ TEST_CASE("compare: equal pictures, different pictures, different sizes") {
   CHECK(run_program({"compare", scratch / "a.pgm", scratch / "none.pgm"}).code == 3);
 }
 
+TEST_CASE("compare: folders pair pictures by name, tell what has no counterpart, go on after a bad pair") {
+  const Scratch scratch;
+  for (const char* folder : {"a", "b", "c"}) std::filesystem::create_directory(scratch / folder);
+  write_text(scratch / "a/one.pgm", grey_picture(32, 24));
+  write_text(scratch / "b/one.pgm", grey_picture(32, 24));
+  write_text(scratch / "a/two.pgm", grey_picture(32, 24));
+  write_text(scratch / "b/two.pnm", grey_picture(32, 24, 3));
+  write_text(scratch / "b/only.pgm", grey_picture(8, 8));
+  write_text(scratch / "a/notes.txt", "no picture");
+  const ProgramResult good = run_program({"compare", scratch / "a", scratch / "b", "--json", "-"});
+  CHECK(good.code == 0);
+  Json json = Json::parse(good.out);
+  REQUIRE(json["pairs"].size() == 2);
+  CHECK(json["pairs"][0]["name"] == "one");
+  CHECK(json["pairs"][0]["psnr"].is_null());
+  const Json alone =
+      Json::parse(run_program({"compare", scratch / "a/two.pgm", scratch / "b/two.pnm", "--json", "-"}).out);
+  for (const char* key : {"psnr", "ssim", "ssim_floats", "nrmse", "colorfulness_b", "naturalness_a"}) {
+    CAPTURE(key);
+    CHECK(json["pairs"][1][key] == alone[key]);
+  }
+  CHECK(json["mean"]["psnr"] == alone["psnr"]);  // equal pictures have none
+  CHECK(json["mean"]["nrmse"].get<double>() == doctest::Approx(alone["nrmse"].get<double>() / 2));
+  CHECK(json["cci_ratio_a"] == 0);
+  REQUIRE(json["alone"].size() == 1);
+  CHECK(json["alone"][0].get<std::string>().ends_with("only.pgm"));
+  const ProgramResult text = run_program({"compare", scratch / "a", scratch / "b"});
+  for (const char* word : {"mean of 2 pairs", "NRMSE", "CNI", "CCI ratio", "two: PSNR"}) {
+    CAPTURE(word);
+    CHECK(text.out.find(word) != std::string::npos);
+  }
+  write_text(scratch / "a/only.pgm", grey_picture(9, 8));
+  const ProgramResult bad = run_program({"compare", scratch / "a", scratch / "b", "--json", "-"});
+  CHECK(bad.code == 1);
+  json = Json::parse(bad.out);
+  CHECK(json["pairs"].size() == 3);
+  CHECK(json["mean"]["nrmse"].get<double>() == doctest::Approx(alone["nrmse"].get<double>() / 2));
+  CHECK(bad.err.find("9x8") != std::string::npos);
+  CHECK(run_program({"compare", scratch / "a", scratch / "a/one.pgm"}).code == 2);
+  CHECK(run_program({"compare", scratch / "a", scratch / "c"}).code == 3);
+}
+
 TEST_CASE("help goes to stdout with exit 0; stdout that is closed is exit 7") {
   for (const std::vector<std::string>& words : {std::vector<std::string>{"-h"},
                                                 {"--help"},

@@ -163,6 +163,9 @@ Graph wide_graph() {
   const ValueId all =
       m.concat({u, m.upsample({UpsampleKind::bilinear, 2, 0.5f}, d), hint, x});  // 59 channels
   const ValueId z = relu(m.convolution(conv(32, 3, PadMode::replicate), all));
+  const ValueId large =
+      m.convolution(conv(16, 3, PadMode::reflect), m.upsample({UpsampleKind::nearest, 2, 1.0f}, y));
+  m.output(m.same(Activation{ActivationKind::leaky_relu, 0.2f}, {large}), "large");
   const ValueId dense =
       m.concat({z, m.same(Activation{ActivationKind::sigmoid, 0.0f}, {m.convolution(conv(8), z)})});
   const ValueId w =

@@ -6,11 +6,12 @@ Needs numpy and scikit-image (made with 0.19.3). Run from anywhere.
 import json
 import pathlib
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import skimage
 from skimage.color import deltaE_ciede2000, rgb2lab
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.metrics import normalized_root_mse, peak_signal_noise_ratio, structural_similarity
 
 
 def noise(count, seed):
@@ -48,6 +49,35 @@ def colorfulness(rgb):
     return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
 
 
+def naturalness(rgb):
+    """CNI by the specification, pixel by pixel."""
+    things = [(25, 70, 0.76, 0.52), (95, 135, 0.81, 0.53), (185, 260, 0.43, 0.22)]
+    kept = [[], [], []]
+    for pixel in rgb.reshape(-1, 3).tolist():
+        r, g, b = (Fraction(v, 255) for v in pixel)
+        most, least = max(r, g, b), min(r, g, b)
+        lightness = (most + least) / 2
+        if most == least or not Fraction(1, 5) < lightness < Fraction(4, 5):
+            continue
+        saturation = (most - least) / (1 - abs(2 * lightness - 1))
+        if saturation <= Fraction(1, 10):
+            continue
+        if most == r:
+            hue = 60 * ((g - b) / (most - least) % 6)
+        elif most == g:
+            hue = 60 * ((b - r) / (most - least) + 2)
+        else:
+            hue = 60 * ((r - g) / (most - least) + 4)
+        for values, (first, last, *_) in zip(kept, things):
+            if first <= hue <= last:
+                values.append(float(saturation))
+    pixels = sum(map(len, kept))
+    if pixels == 0:
+        return 0.0
+    return sum(len(values) * np.exp(-0.5 * ((np.mean(values) - mean) / spread) ** 2)
+               for values, (*_, mean, spread) in zip(kept, things) if values) / pixels
+
+
 CASES = [  # width, height, pattern of a, pattern of b (or the amount by which a is disturbed)
     (64, 48, "texture", 1), (64, 48, "texture", 25), (33, 9, "gradient", 6), (7, 7, "noise", 90),
     (40, 31, "gradient", "texture"), (40, 31, "grey", "texture"), (31, 40, "grey", "gradient"),
@@ -79,14 +109,17 @@ def measured(width, height, first, second):
     b = picture(width, height, second) if isinstance(second, str) else disturbed(a, second, 99)
     side = min(7, width, height)
     window = side if side % 2 else side - 1
-    ssim = None  # scikit-image divides by zero for a window of one pixel
+    ssim = floats = None  # scikit-image divides by zero for a window of one pixel
     if window > 1:
         ssim = structural_similarity(a, b, win_size=window, channel_axis=2, data_range=255)
+        floats = structural_similarity(a / 255, b / 255, win_size=window, channel_axis=2)  # range -1..1
     return {
         "width": width, "height": height, "a": first, "b": second,
         "psnr": peak_signal_noise_ratio(a, b, data_range=255), "ssim": ssim,
         "colorfulness_a": colorfulness(a), "colorfulness_b": colorfulness(b),
         "mean_delta_e2000": float(deltaE_ciede2000(rgb2lab(a), rgb2lab(b)).mean()),
+        "nrmse": normalized_root_mse(a / 255, b / 255), "ssim_floats": floats,
+        "naturalness_a": naturalness(a), "naturalness_b": naturalness(b),
         "max_difference": int(np.abs(a.astype(int) - b.astype(int)).max()),
     }
 

@@ -51,6 +51,7 @@ CASES = [  # network, height, width, batch, settings, and a word for the other i
     ("scgan", 256, 256, 1, {}),
     ("scgan", 256, 512, 1, {}),
     ("scgan", 256, 256, 1, {"norm": 1}),
+    ("scgan", 256, 256, 1, {"input": 1}),
     ("inception-resnet-v2", 299, 299, 1, {}),
     ("koalarization", 16, 24, 2, {}),
     ("koalarization", 101, 67, 2, {}),
@@ -95,9 +96,9 @@ def embedding(batch):
     return 2 * uniform("embedding", batch * 1001).reshape(batch, 1001, 1, 1) - 1
 
 
-def network_inputs(network, height, width, batch, word):
+def network_inputs(network, height, width, batch, word, channels=1):
     """In the order the network takes them."""
-    pixels = formula_image(batch, height, width).astype(np.float64)[:, None]
+    pixels = formula_image(batch * channels, height, width).astype(np.float64).reshape(batch, channels, height, width)
     if network == "eccv16":
         inputs = [pixels * 100 / 255]
     elif network == "siggraph17":
@@ -147,7 +148,7 @@ def layer_names(module, path=""):
 
 def run(network, inputs, settings):
     """Every layer's output by name, and the network's outputs."""
-    module = load_network(network)
+    module = load_network(network, **{"channels": 3} if settings.get("input") else {})
     if network == "masks-gan":
         with torch.no_grad():
             taps = module.taps(*inputs, norm="running" if settings.get("norm") else "batch")
@@ -218,7 +219,7 @@ def main():
         if only and network not in only:
             continue
         word = "".join(word)
-        inputs = network_inputs(network, height, width, batch, word)
+        inputs = network_inputs(network, height, width, batch, word, 3 if settings.get("input") else 1)
         taps, outputs = run(network, inputs, settings)
         golden = {
             "network": network, "height": height, "width": width, "batch": batch, "settings": settings, "inputs": word,

@@ -244,8 +244,8 @@ def formula_state(name, module):
     return state
 
 
-def load_network(name, state=None):
-    """The network in inference mode with formula weights, or with `state` (a checkpoint's dictionary)."""
-    module = NETWORKS[name]()
+def load_network(name, state=None, **options):
+    """The network in inference mode with formula weights, or with `state` (a checkpoint's dictionary). options: its form."""
+    module = NETWORKS[name](**options)
     module.load_state_dict(formula_state(name, module) if state is None else state)
     return module.eval()

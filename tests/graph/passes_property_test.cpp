@@ -17,6 +17,7 @@ constexpr Pass kPasses[] = {{"fold_subsampling", fold_subsampling},
                             {"fuse_annealed_mean", fuse_annealed_mean},
                             {"fuse_epilogues", fuse_epilogues},
                             {"fuse_scale", fuse_scale},
+                            {"fuse_enlarging", fuse_enlarging},
                             {"remove_dead", remove_dead},
                             {"optimize", optimize}};
 

@@ -348,6 +348,59 @@ TEST_CASE("fuse_scale: not when the upsampled value is an output") {
   CHECK(op_names(g) == Names{"upsample", "affine"});
 }
 
+// ---- fuse_enlarging
+
+TEST_CASE("fuse_enlarging: nearest by 2, then 3x3 with a border of one pixel, is one convolution") {
+  for (const PadMode mode : {PadMode::zero, PadMode::reflect, PadMode::replicate}) {
+    Builder b;
+    const ValueId x = b.input("x", {1, 2, 4, 5});
+    const ValueId up = b.upsample(x, UpsampleKind::nearest, 2);
+    b.output("y", b.conv(up, "c", {.out = 3, .pad = 1, .pad_mode = mode}));
+    b.output("z", b.conv(up, "d", {.out = 3, .pad = 1, .pad_mode = mode}));
+    Graph g = b.take();
+    fuse_enlarging(g);
+    check_graph(g);
+    REQUIRE(op_names(g) == Names{"enlarged_convolution", "enlarged_convolution"});
+    for (const Node& node : g.nodes) {
+      CHECK(node.inputs == std::vector<ValueId>{x});
+      CHECK(std::get<Convolution>(node.op).pad_mode == mode);
+      CHECK(macs(g, node) == 8 * 10 * 3 * 2 * 9);
+    }
+  }
+}
+
+TEST_CASE("fuse_enlarging: an upsampled value that others read stays for them") {
+  Builder b;
+  const ValueId up = b.upsample(b.input("x", {1, 2, 4, 4}), UpsampleKind::nearest, 2);
+  b.output("up", up);
+  b.output("y", b.conv(up, "c", {.out = 3, .pad = 1}));
+  Graph g = b.take();
+  fuse_enlarging(g);
+  CHECK(op_names(g) == Names{"upsample", "enlarged_convolution"});
+}
+
+TEST_CASE("fuse_enlarging: no other upsampling, no other window, nothing scaled in between") {
+  const auto stays = [](UpsampleKind kind, int factor, float scale, const ConvOptions& o) {
+    Builder b;
+    ValueId x = b.upsample(b.input("x", {1, 2, 4, 4}), kind, factor);
+    if (scale != 1.0f) x = b.affine(x, scale, 0.0f);
+    b.output("y", b.conv(x, "c", o));
+    Graph g = b.take();
+    fuse_scale(g);
+    fuse_enlarging(g);
+    return op_names(g) == Names{"upsample", "convolution"};
+  };
+  const ConvOptions plain{.out = 3, .pad = 1};
+  CHECK_FALSE(stays(UpsampleKind::nearest, 2, 1.0f, plain));
+  CHECK(stays(UpsampleKind::bilinear, 2, 1.0f, plain));
+  CHECK(stays(UpsampleKind::nearest, 3, 1.0f, plain));
+  CHECK(stays(UpsampleKind::nearest, 2, 0.5f, plain));
+  for (const ConvOptions& o :
+       {ConvOptions{.out = 3, .kernel = 5, .pad = 2}, ConvOptions{.out = 3},
+        ConvOptions{.out = 3, .stride = 2, .pad = 1}, ConvOptions{.out = 3, .pad = 2, .dilation = 2}})
+    CHECK(stays(UpsampleKind::nearest, 2, 1.0f, o));
+}
+
 // ---- remove_dead, optimize
 
 TEST_CASE("remove_dead: keeps what outputs need, all inputs and all parameters") {

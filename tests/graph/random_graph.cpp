@@ -63,7 +63,7 @@ class Maker {
       case 6: return put(b_.affine(x, static_cast<float>(pick(-3, 3)) * 0.5f, chance(2) ? 0.0f : 0.25f));
       case 7:
       case 8: return add(x);
-      case 9: return upsample(x);
+      case 9: return upsample(x, name);
       case 10: return reduce(x, name);
       default: return decoder(x, name);
     }
@@ -96,9 +96,14 @@ class Maker {
     return b_.subsample(rows, side);
   }
 
-  void upsample(ValueId x) {
+  void upsample(ValueId x, const std::string& name) {
     const ValueId up = b_.upsample(x, chance(2) ? UpsampleKind::nearest : UpsampleKind::bilinear, 2);
     put(up);
+    const Dims& large = b_.dims(up);
+    if (chance(2)) {
+      const auto mode = static_cast<PadMode>(std::min(large.h, large.w) > 1 ? pick(0, 2) : 0);
+      return put(b_.conv(up, name, {.out = pick(1, 6), .pad = 1, .bias = chance(2), .pad_mode = mode}));
+    }
     if (chance(2)) put(b_.affine(up, 1.5f, chance(3) ? 0.5f : 0.0f));
   }
 

@@ -104,7 +104,8 @@ Bytes repacked(const Bytes& rgb, int width, int height, PixelFormat format, std:
 bool equal(const Metrics& a, const Metrics& b) {
   return a.psnr == b.psnr && a.ssim == b.ssim && a.colorfulness_a == b.colorfulness_a &&
          a.colorfulness_b == b.colorfulness_b && a.mean_delta_e2000 == b.mean_delta_e2000 &&
-         a.max_difference == b.max_difference;
+         a.max_difference == b.max_difference && a.nrmse == b.nrmse && a.ssim_floats == b.ssim_floats &&
+         a.naturalness_a == b.naturalness_a && a.naturalness_b == b.naturalness_b;
 }
 
 }  // namespace
@@ -124,6 +125,10 @@ TEST_CASE("all metrics agree with scikit-image to 1e-6") {
     CHECK(near(m.colorfulness_b, c["colorfulness_b"]));
     CHECK(near(m.mean_delta_e2000, c["mean_delta_e2000"]));
     CHECK(m.max_difference == c["max_difference"].get<int>());
+    CHECK(near(m.nrmse, c["nrmse"]));
+    if (!c["ssim_floats"].is_null()) CHECK(near(m.ssim_floats, c["ssim_floats"]));
+    CHECK(near(m.naturalness_a, c["naturalness_a"]));
+    CHECK(near(m.naturalness_b, c["naturalness_b"]));
   }
 }
 
@@ -151,6 +156,31 @@ TEST_CASE("equal pictures: infinite PSNR, SSIM 1, no difference; a flat grey has
   const Bytes grey(20 * 17, 77);
   const ConstPixelView flat(grey.data(), 20, 17, 20, PixelFormat::grey8);
   CHECK(compare_pixels(flat, flat).colorfulness_a == 0);
+}
+
+TEST_CASE(
+    "naturalness: borders of hue, saturation and lightness belong as specified; nothing that counts is 0") {
+  const auto of = [](std::uint8_t r, std::uint8_t g, std::uint8_t b) {
+    const Bytes rgb = {r, g, b};
+    return compare_pixels(view(rgb, 1, 1), view(rgb, 1, 1)).naturalness_a;
+  };
+  const auto n = [](double s, double mean, double spread) {
+    return std::exp(-0.5 * (s - mean) / spread * (s - mean) / spread);
+  };
+  CHECK(near(of(180, 120, 60), n(120.0 / 240, 0.76, 0.52)));           // 30 degrees
+  CHECK(near(of(60, 180, 60), n(120.0 / 240, 0.81, 0.53)));            // 120
+  CHECK(near(of(60, 120, 180), n(120.0 / 240, 0.43, 0.22)));           // 210
+  CHECK(near(of(130, 80, 10), n(120.0 / 140, 0.76, 0.52)));            // 35
+  CHECK(of(194, 134, 98) == doctest::Approx(0));                       // 22.5
+  CHECK(near(of(204, 135, 60), n(144.0 / 246, 0.76, 0.52)));           // 31.25
+  CHECK(near(of(172, 122, 52), n(120.0 / 224, 0.76, 0.52)));           // 35
+  CHECK(near(of(132, 110, 108), n(24.0 / 240, 0.76, 0.52)) == false);  // saturation 0.1 is not above 0.1
+  CHECK(of(200, 200, 200) == 0);
+  CHECK(of(84, 44, 18) == 0);  // lightness 0.2
+  CHECK(of(85, 50, 18) > 0);
+  CHECK(of(184, 124, 40) > 0);  // 35 degrees
+  CHECK(of(172, 102, 52) > 0);  // 25 degrees, the first of skin
+  CHECK(of(172, 101, 52) == 0);
 }
 
 TEST_CASE("every pixel format, stride and depth gives the same numbers; alpha does not matter") {

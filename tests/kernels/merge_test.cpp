@@ -72,7 +72,7 @@ Picture random_picture(const Case& c, std::uint64_t seed) {
 }
 
 std::vector<float> random_ab(const Case& c, std::uint64_t seed) {
-  std::vector<float> ab(static_cast<std::size_t>(2 * c.ab_w * c.ab_h));
+  std::vector<float> ab(static_cast<std::size_t>(color_planes(c.space) * c.ab_w * c.ab_h));
   Random random(seed);
   for (float& v : ab) v = static_cast<float>(random.uniform(-c.ab_range, c.ab_range));
   return ab;
@@ -158,6 +158,29 @@ double inverse_f(double f) {
   return f > 0.2068966 ? f * f * f : (f - 16.0 / 116) / 7.787;
 }
 
+// A map of RGB as a and b, cell by cell.
+std::vector<float> lab_map(const std::vector<float>& rgb) {
+  constexpr double kToXyz[3][3] = {{0.412453 / 0.95047, 0.357580 / 0.95047, 0.180423 / 0.95047},
+                                   {0.212671, 0.715160, 0.072169},
+                                   {0.019334 / 1.08883, 0.119193 / 1.08883, 0.950227 / 1.08883}};
+  const std::size_t cells = rgb.size() / 3;
+  std::vector<float> ab(2 * cells);
+  for (std::size_t i = 0; i < cells; ++i) {
+    double f[3];
+    for (int k = 0; k < 3; ++k) {
+      double sum = 0;
+      for (std::size_t c = 0; c < 3; ++c) {
+        const double v = std::clamp(static_cast<double>(rgb[c * cells + i]), 0.0, 1.0);
+        sum += kToXyz[k][c] * (v > 0.04045 ? std::pow((v + 0.055) / 1.055, 2.4) : v / 12.92);
+      }
+      f[k] = sum > 0.008856 ? std::cbrt(sum) : 7.787 * sum + 16.0 / 116;
+    }
+    ab[i] = static_cast<float>(500 * (f[0] - f[1]));
+    ab[cells + i] = static_cast<float>(200 * (f[1] - f[2]));
+  }
+  return ab;
+}
+
 // The exact samples of one pixel, in 0..steps(), before rounding.
 void exact_pixel(const Picture& photo, const std::vector<float>& ab, const Case& c, std::int64_t x,
                  std::int64_t y, double* out) {
@@ -228,6 +251,12 @@ constexpr Case kCases[] = {
     {257, 64, 16, 16, 1, 4, ByteRounding::truncate, 1.0f, 200, ColorSpace::lab, false, Saturation::by_luma},
     {300, 111, 256, 256, 2, 3, ByteRounding::nearest_even, 1.0f, 60, ColorSpace::lab, true,
      Saturation::by_luma},
+    {300, 111, 64, 64, 1, 3, ByteRounding::nearest_even, 1.0f, 1, ColorSpace::rgb},
+    {257, 64, 16, 16, 1, 4, ByteRounding::truncate, 0.7f, 1.2, ColorSpace::rgb, true},
+    {70, 41, 300, 90, 1, 3, ByteRounding::nearest_even, 1.0f, 1, ColorSpace::rgb},
+    {100, 10, 1301, 40, 1, 3, ByteRounding::nearest_even, 1.0f, 1, ColorSpace::rgb},
+    {300, 31, 64, 64, 2, 3, ByteRounding::nearest_even, 1.0f, 1, ColorSpace::rgb},
+    {1, 400, 3, 1, 1, 3, ByteRounding::nearest_even, 1.0f, 1, ColorSpace::rgb},
 };
 
 TEST_CASE(
@@ -237,11 +266,12 @@ TEST_CASE(
     CAPTURE(c.h);
     CAPTURE(c.bytes_per_sample);
     const Picture photo = random_picture(c, 11);
-    const auto ab = random_ab(c, 12);
+    const auto map = random_ab(c, 12);
+    const auto ab = c.space == ColorSpace::rgb ? lab_map(map) : map;
     for (int out_channels : {3, 4}) {
       Picture out = make_picture(c.w, c.h, out_channels, c.bytes_per_sample, out_channels == 4);
       const Gate gate(c);
-      MergeParams p = params(c, photo, out, ab);
+      MergeParams p = params(c, photo, out, map);
       if (c.gated) p.gate = gate.ref();
       merge_cpu(p);
       double worst = 0;
@@ -347,9 +377,9 @@ TEST_CASE("an NV12 picture merges as the RGB picture that its pixels mean") {
 }
 
 TEST_CASE("without chroma every grey level comes back as itself") {
-  for (const ColorSpace space : {ColorSpace::lab, ColorSpace::yuv}) {
+  for (const ColorSpace space : {ColorSpace::lab, ColorSpace::yuv, ColorSpace::rgb}) {
     for (const int size : {1, 2}) {
-      if (size == 2 && space == ColorSpace::lab) continue;  // whose roots cost a level of 16 bits
+      if (size == 2 && space != ColorSpace::yuv) continue;  // whose roots cost a level of 16 bits
       CAPTURE(size);
       const Case c{256, size == 1 ? 3 : 256, 4, 4, size, 1, ByteRounding::nearest_even, 0.0f, 60, space};
       Picture photo = make_picture(c.w, c.h, 1, size);
@@ -373,7 +403,7 @@ TEST_CASE("without chroma every grey level comes back as itself") {
 }
 
 TEST_CASE("where a gate is shut a pixel is its grey, where it is open it has all its colour") {
-  for (const ColorSpace space : {ColorSpace::lab, ColorSpace::yuv}) {
+  for (const ColorSpace space : {ColorSpace::lab, ColorSpace::yuv, ColorSpace::rgb}) {
     Case c{67, 33, 16, 16, 1, 3};
     c.space = space;
     c.ab_range = space == ColorSpace::lab ? 60 : 1;
@@ -427,7 +457,9 @@ TEST_CASE("a map beyond its limit counts as at it, before it is interpolated") {
 }
 
 TEST_CASE("the padding of a map colours nothing") {
-  for (const Case& size : {Case{67, 33, 32, 32, 1, 3}, Case{9, 5, 64, 32, 1, 3}, Case{1, 1, 32, 32, 1, 3}}) {
+  constexpr Case kRgb{67, 33, 32, 32, 1, 3, ByteRounding::nearest_even, 1.0f, 1, ColorSpace::rgb};
+  for (const Case& size :
+       {Case{67, 33, 32, 32, 1, 3}, Case{9, 5, 64, 32, 1, 3}, Case{1, 1, 32, 32, 1, 3}, kRgb}) {
     for (const std::int64_t used_w : {std::int64_t{1}, std::int64_t{7}, size.ab_w}) {
       for (const std::int64_t used_h : {std::int64_t{1}, std::int64_t{11}, size.ab_h}) {
         Case cropped = size;
@@ -435,8 +467,9 @@ TEST_CASE("the padding of a map colours nothing") {
         cropped.ab_h = used_h;
         const Picture photo = random_picture(size, 71);
         const auto map = random_ab(size, 72);
+        CAPTURE(static_cast<int>(size.space));
         std::vector<float> inside;
-        for (int k = 0; k < 2; ++k)
+        for (int k = 0; k < color_planes(size.space); ++k)
           for (std::int64_t y = 0; y < used_h; ++y)
             for (std::int64_t x = 0; x < used_w; ++x)
               inside.push_back(map[static_cast<std::size_t>((k * size.ab_h + y) * size.ab_w + x)]);

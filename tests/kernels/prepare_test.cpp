@@ -240,5 +240,28 @@ TEST_CASE("the thread count changes no bit of a prepared picture") {
   CHECK(results[0] == results[2]);
 }
 
+TEST_CASE("beyond a photo stands its reflection, over and over, or its last row and column") {
+  constexpr std::int64_t kW = 4, kH = 3, kFull = 13;
+  std::vector<std::uint8_t> grey;
+  for (int i = 0; i < kW * kH; ++i) grey.push_back(static_cast<std::uint8_t>(10 * i));
+  const PhotoRef photo{grey.data(), kW, kH, kW, 1, 1, 0, 0, 0};
+  const auto prepared = [&](PlaneFill fill) {
+    const Scratch scratch(prepare_scratch_bytes(kH, kW, kH, kW));
+    std::vector<float> out(static_cast<std::size_t>(kFull * kFull));
+    prepare_cpu({photo, kH, kW, Luminance::bt601_luma, out.data(), scratch.data(), kFull, kFull, fill});
+    return out;
+  };
+  const auto reflected = prepared(PlaneFill::reflect), repeated = prepared(PlaneFill::repeat);
+  constexpr int kColumns[] = {0, 1, 2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0};
+  constexpr int kRows[] = {0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1, 0};
+  for (std::int64_t y = 0; y < kFull; ++y) {
+    for (std::int64_t x = 0; x < kFull; ++x) {
+      const auto at = static_cast<std::size_t>(y * kFull + x);
+      CHECK(std::lround(reflected[at] * 255) == 10 * (kRows[y] * kW + kColumns[x]));
+      CHECK(std::lround(repeated[at] * 255) == 10 * (std::min(y, kH - 1) * kW + std::min(x, kW - 1)));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace cuhue

@@ -20,9 +20,9 @@ std::map<std::string, GoldenTensor> tensors(const nlohmann::json& json) {
 }
 
 // The formula image as the first input, as the golden's writer does: in double, rounded once.
-std::vector<float> pixels(const Golden& g, bool lightness) {
+std::vector<float> pixels(const Golden& g, bool lightness, std::int64_t channels) {
   std::vector<float> values;
-  for (const std::uint8_t pixel : formula_image(g.batch, g.height, g.width))
+  for (const std::uint8_t pixel : formula_image(g.batch * channels, g.height, g.width))
     values.push_back(static_cast<float>(lightness ? pixel * 100.0 / 255.0 : pixel / 255.0));
   return values;
 }
@@ -124,6 +124,8 @@ Golden read_golden(const std::string& file) {
 
 std::map<std::string, std::vector<float>> golden_inputs(const Golden& golden) {
   std::map<std::string, std::vector<float>> inputs;
+  const Graph graph = golden_graph(golden);
+  const auto channels = graph.values[static_cast<std::size_t>(graph.inputs[0].value)].dims.c;
   for (const TensorSpec& input : golden.network->inputs) {
     const std::string name(input.name);
     if (name == "mask")
@@ -139,7 +141,7 @@ std::map<std::string, std::vector<float>> golden_inputs(const Golden& golden) {
     else if (golden.network->name == "koalarization")
       inputs[name] = centred_pixels(golden, 1);
     else
-      inputs[name] = pixels(golden, name == "l");
+      inputs[name] = pixels(golden, name == "l", channels);
   }
   return inputs;
 }

@@ -52,7 +52,8 @@ const char* const kGoldens[] = {"eccv16_64x96_1.json",
 
 // Of networks that take seconds a run.
 const char* const kLargeGoldens[] = {"scgan_256x256_1.json", "scgan_256x512_1.json",
-                                     "scgan_256x256_1_norm1.json", "inception-resnet-v2_299x299_1.json"};
+                                     "scgan_256x256_1_norm1.json", "scgan_256x256_1_input1.json",
+                                     "inception-resnet-v2_299x299_1.json"};
 
 // One network on the backend, its weights shared by all programs of a test.
 class Runner {
@@ -78,11 +79,14 @@ class Runner {
   std::shared_ptr<DeviceWeights> weights_;
 };
 
-Runner& runner_of(const Network& n) {
+// Of a network's weights in one form.
+Runner& runner_of(const Golden& g) {
   static std::map<std::string, Runner, std::less<>> runners;
-  const auto it = runners.find(n.name);
+  std::string key(g.network->name);
+  if (g.settings.contains("input")) key += " of three channels";
+  const auto it = runners.find(key);
   if (it != runners.end()) return it->second;
-  return runners.emplace(std::string(n.name), Runner(std::make_shared<FormulaSource>(n))).first->second;
+  return runners.emplace(key, Runner(std::make_shared<FormulaSource>(*g.network))).first->second;
 }
 
 std::span<const float> floats(const TensorRef& t) {
@@ -137,7 +141,7 @@ void check_stored(const char* file) {
   add_taps(g, golden, &stored);
   const std::vector<std::string> names = tap_names(g, golden);
   CHECK(names.size() >= 12);
-  const auto program = runner_of(*golden.network).run(std::move(g), golden);
+  const auto program = runner_of(golden).run(std::move(g), golden);
   const double taps = worst_error(*program, golden.taps, names);
   const double outputs = worst_error(*program, golden.outputs, output_names(golden));
   MESSAGE(golden.label << ": " << names.size() << " taps, worst error " << taps << ", of the outputs "
@@ -166,7 +170,7 @@ TEST_CASE("parity: the optimized networks give PyTorch's outputs, all of them or
   for (const char* file : kGoldens) {
     const Golden golden = read_golden(file);
     INFO(golden.label);
-    Runner& runner = runner_of(*golden.network);
+    Runner& runner = runner_of(golden);
     const auto all = runner.run(golden_graph(golden), golden);
     const double whole = worst_error(*all, golden.outputs, output_names(golden));
     const std::string_view only[] = {picture_of(golden)};
@@ -180,7 +184,7 @@ TEST_CASE("parity: at the size that the networks of labels are used at") {
   for (const char* file : {"segnet_352x352_1.json", "colornet_352x352_1_blocks.json"}) {
     const Golden golden = read_golden(file);
     INFO(golden.label);
-    const auto program = runner_of(*golden.network).run(golden_graph(golden), golden);
+    const auto program = runner_of(golden).run(golden_graph(golden), golden);
     const double worst = worst_error(*program, golden.outputs, output_names(golden));
     MESSAGE(golden.label << ": worst error " << worst);
   }
@@ -194,7 +198,7 @@ TEST_CASE("parity: every value the optimized large networks store is PyTorch's, 
   for (const char* file : kLargeGoldens) check_stored(file);
   const Golden golden = read_golden(kLargeGoldens[0]);
   const std::string_view only[] = {picture_of(golden)};
-  const auto alone = runner_of(*golden.network).run(golden_graph(golden, only), golden);
+  const auto alone = runner_of(golden).run(golden_graph(golden, only), golden);
   worst_error(*alone, golden.outputs, {std::string(only[0])});
 }
 
@@ -206,7 +210,7 @@ TEST_CASE("parity: without any pass every layer is PyTorch's") {
     add_taps(g, golden);
     const std::vector<std::string> names = tap_names(g, golden);
     CHECK(names.size() == golden.taps.size());
-    const auto program = runner_of(*golden.network).run(std::move(g), golden, false);
+    const auto program = runner_of(golden).run(std::move(g), golden, false);
     const double taps = worst_error(*program, golden.taps, names);
     const double outputs = worst_error(*program, golden.outputs, output_names(golden));
     MESSAGE(golden.label << ": " << names.size() << " taps, worst error " << std::max(taps, outputs));
@@ -217,6 +221,7 @@ TEST_CASE("parity: a wrong layer anywhere would be seen: each one set to zero ch
   struct Mutation {
     const char* file;
     std::vector<std::string> layers;
+    std::string_view output = {};  // empty = the picture
   };
   const Mutation mutations[] = {
       {"eccv16_64x96_1.json",
@@ -245,7 +250,11 @@ TEST_CASE("parity: a wrong layer anywhere would be seen: each one set to zero ch
         "dec5.conv1.weight", "dec5.conv2.weight", "final_conv.weight"}},
       {"scgan_256x256_1.json",
        {"global_feature_network.conv3_2.norm.weight", "down4.norm.running_mean", "down8.norm.weight",
-        "up4.conv2d.norm.weight"}},
+        "up4.conv2d.norm.weight", "up7.conv2d.norm.bias"}},
+      {"scgan_256x256_1.json",
+       {"attention_prediction_network.conv12.conv2d.norm.weight",
+        "attention_prediction_network.conv2.conv2d.norm.weight"},
+       "saliency"},
       {"koalarization_101x67_2.json",
        {"conv2d_1/kernel", "conv2d_3/kernel", "conv2d_5/kernel", "conv2d_7/kernel", "conv2d_8/bias",
         "conv2d_9/kernel", "conv2d_9/bias", "conv2d_10/kernel", "conv2d_12/kernel", "conv2d_13/bias",
@@ -265,13 +274,13 @@ TEST_CASE("parity: a wrong layer anywhere would be seen: each one set to zero ch
         "deconv8.weight"}}};
   for (const Mutation& m : mutations) {
     const Golden golden = read_golden(m.file);
-    const std::string_view only[] = {picture_of(golden)};
+    const std::string_view only[] = {m.output.empty() ? picture_of(golden) : m.output};
     for (const std::string& layer : m.layers) {
       Runner runner(std::make_shared<WithoutLayer>(*golden.network, layer));
       const auto program = runner.run(golden_graph(golden, only), golden);
       const TensorRef t = program->output(only[0]);
       const double error = error_of(golden.outputs.at(std::string(only[0])), t.dims, floats(t));
-      INFO(layer << " set to zero changes the picture by " << error);
+      INFO(layer << " set to zero changes what comes out by " << error);
       CHECK(error > 100 * kTolerance);
       CHECK(std::isfinite(error));
     }

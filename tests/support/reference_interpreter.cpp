@@ -39,13 +39,15 @@ struct Tap {
 
   void gather(const ReferenceTensor& x, std::int64_t n, std::int64_t ci, ReferenceTensor& y,
               std::int64_t co) const {
+    const int times = op.enlarged ? 2 : 1;
     for (std::int64_t oy = 0; oy < y.dims.h; ++oy) {
-      const std::int64_t iy = padded(oy * op.stride - op.pad_top + ky * op.dilation, x.dims.h, op.pad_mode);
+      const std::int64_t iy =
+          padded(oy * op.stride - op.pad_top + ky * op.dilation, times * x.dims.h, op.pad_mode);
       if (iy < 0) continue;
       for (std::int64_t ox = 0; ox < y.dims.w; ++ox) {
         const std::int64_t ix =
-            padded(ox * op.stride - op.pad_left + kx * op.dilation, x.dims.w, op.pad_mode);
-        if (ix >= 0) y.at(n, co, oy, ox) += weight * x.at(n, ci, iy, ix);
+            padded(ox * op.stride - op.pad_left + kx * op.dilation, times * x.dims.w, op.pad_mode);
+        if (ix >= 0) y.at(n, co, oy, ox) += weight * x.at(n, ci, iy / times, ix / times);
       }
     }
   }

@@ -408,7 +408,7 @@ CUHUE_API cuhue_pixel_format cuhue_output_format(cuhue_pixel_format input);
 CUHUE_API cuhue_status cuhue_colorizer_result_size(const cuhue_colorizer* colorizer,
                                                    const cuhue_colorize_options* options, int64_t* width,
                                                    int64_t* height, cuhue_error* error);
-/* Colours `count` photos in one network batch (masks-gan, semantic, koalarization: one after another;
+/* Colours `count` photos in one network batch (masks-gan, semantic, koalarization, scgan: one after another;
  * koalarization takes no photos in device memory). Photos may differ in
  * size and format; outputs[i] has the size (but see cuhue_colorizer_result_size) and depth of inputs[i] and
  * an RGB, RGBA, BGR or BGRA format; it may be inputs[i] itself. Alpha is copied. The second call with the
@@ -530,6 +530,24 @@ CUHUE_API cuhue_status cuhue_colorizer_classes(const cuhue_colorizer* colorizer,
                                                cuhue_class* classes, size_t capacity, size_t* count,
                                                cuhue_error* error);
 
+/* ---- where people look: system scgan
+ * ------------------------------------------------------------------------ */
+
+/* keep nonzero: the calls to come find it out for each of their photos, which costs time (else colours only),
+ * and keep the maps of the latest call; 0: they do not. CUHUE_USAGE where the weights hold no saliency
+ * branch. */
+CUHUE_API cuhue_status cuhue_colorizer_keep_saliency(cuhue_colorizer* colorizer, int keep,
+                                                     cuhue_error* error);
+/* The map of photo `photo` (its place in the latest call) to values [height, width], 0..1: of any size, e.g.
+ * the photo's, by bilinear interpolation. */
+CUHUE_API cuhue_status cuhue_colorizer_saliency(const cuhue_colorizer* colorizer, size_t photo, int64_t width,
+                                                int64_t height, float* values, cuhue_error* error);
+/* The map as heat over the photo's grey. picture: the photo, or any of its shape, in host memory, not video;
+ * out: its size and depth, an RGB, RGBA, BGR or BGRA format; may be picture itself. Alpha is copied. */
+CUHUE_API cuhue_status cuhue_colorizer_saliency_view(const cuhue_colorizer* colorizer, size_t photo,
+                                                     const cuhue_pixels* picture, const cuhue_pixels* out,
+                                                     cuhue_error* error);
+
 CUHUE_API cuhue_status cuhue_colorizer_memory(const cuhue_colorizer* colorizer, cuhue_memory* memory,
                                               cuhue_error* error);
 
@@ -624,6 +642,9 @@ typedef struct cuhue_metrics {
   double colorfulness_a, colorfulness_b; /* Hasler and Suesstrunk 2003 */
   double mean_delta_e2000;               /* CIEDE2000, Sharma et al. 2005 */
   int max_difference;                    /* levels of 8 bits */
+  double nrmse;       /* root of the mean squared difference over that of a's squares: a is the truth */
+  double ssim_floats; /* with twice the data range: scikit-image's for floats, published for scgan */
+  double naturalness_a, naturalness_b; /* CNI, 0..1, as scgan's authors evaluate it; colorfulness is CCI */
 } cuhue_metrics;
 
 /* Two pictures of one size, any formats (16 bits are compared at 8). */

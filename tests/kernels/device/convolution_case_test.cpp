@@ -48,7 +48,12 @@ struct Operation {
             iy /= f.stride;
             ix /= f.stride;
           }
-          if (iy < 0 || ix < 0 || iy >= f.in.h || ix >= f.in.w) continue;
+          if (f.border == BorderKind::zero) {
+            if (iy < 0 || ix < 0 || iy >= f.in.h || ix >= f.in.w) continue;
+          } else {
+            iy = border_source(f.border, iy, 0, f.in.h);
+            ix = border_source(f.border, ix, 0, f.in.w);
+          }
           for (std::int64_t i = 0; i < f.in.c; ++i) {
             const auto at = static_cast<std::size_t>(((n * f.in.c + i) * f.in.h + iy) * f.in.w + ix);
             sum += double{rounded(x[at] * c.in_scale + c.in_shift, c.operands)} *

@@ -32,6 +32,38 @@ TEST_CASE("implicit gemm: oblong kernels and padding at one end only") {
   check_convolution({.shape = shape});
 }
 
+TEST_CASE("implicit gemm and few channels: reflected and repeated borders are read in place") {
+  for (const BorderKind border : {BorderKind::reflect, BorderKind::replicate}) {
+    for (ConvolutionShape shape : {
+             convolution_shape({2, 17, 11, 10}, 24, 3, 1, 1),
+             convolution_shape({1, 16, 12, 8}, 70, 3, 2, 1),
+             convolution_shape({1, 8, 9, 15}, 20, 7, 1, 3),
+             convolution_shape({1, 128, 2, 2}, 24, 3, 2, 1),
+             convolution_shape({1, 20, 8, 9}, 12, 3, 1, 2, 2),
+             convolution_shape({2, 1, 9, 35}, 64, 3, 1, 1),
+             convolution_shape({1, 3, 21, 19}, 66, 7, 1, 3),
+         }) {
+      shape.border = border;
+      CAPTURE(shape.in.c);
+      CAPTURE(shape.kernel_h);
+      check_convolution({.shape = shape});
+      check_convolution({.shape = shape, .bias = false, .multiprocessors = 1});
+    }
+  }
+  ConvolutionShape oblong{{1, 8, 9, 10}, {1, 12, 10, 11}, 3, 3, 1, 1, 1, 2, false, BorderKind::reflect};
+  check_convolution({.shape = oblong});
+}
+
+TEST_CASE("transposed: the edge repeated where the input ends") {
+  for (ConvolutionShape shape :
+       {transposed_shape({2, 20, 5, 4}, 24, 4, 2, 1, 0), transposed_shape({1, 136, 3, 4}, 7, 4, 2, 1, 0),
+        transposed_shape({1, 3, 1, 1}, 2, 4, 2, 1, 0)}) {
+    shape.border = BorderKind::replicate;
+    check_convolution({.shape = shape});
+    check_convolution({.shape = shape, .multiprocessors = 1});
+  }
+}
+
 TEST_CASE("implicit gemm: every element, pitch and alignment") {
   const auto shape = convolution_shape({2, 24, 7, 6}, 20, 3, 1, 1);
   for (const Element x : {Element::f32, Element::f16})

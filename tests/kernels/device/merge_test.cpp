@@ -20,9 +20,10 @@ struct Size {
 
 // A map of colours in device memory and, as planes, on the host.
 struct Colours {
-  Colours(const Size& s, Element element, std::int64_t pitch, std::int64_t offset, double range)
-      : device({1, 2, s.ab_h, s.ab_w}, element, pitch, offset) {
-    std::vector<float> planes(static_cast<std::size_t>(2 * s.ab_h * s.ab_w));
+  Colours(const Size& s, Element element, std::int64_t pitch, std::int64_t offset, double range,
+          int count = 2)
+      : device({1, count, s.ab_h, s.ab_w}, element, pitch, offset) {
+    std::vector<float> planes(static_cast<std::size_t>(count * s.ab_h * s.ab_w));
     Random random(5);
     for (float& v : planes) v = static_cast<float>(random.uniform(-range, range));
     device.write(planes);
@@ -60,7 +61,8 @@ struct Gate {
 // upsample_cpu, then merge_cpu.
 void on_cpu(const PhotoRef& photo, const MutablePhotoRef& out, const Size& s, std::vector<float> ab,
             const Options& o, const GateRef& gate = {}) {
-  const Dims small{1, 2, s.ab_h, s.ab_w}, large{1, 2, s.ab_h * o.factor, s.ab_w * o.factor};
+  const int planes = color_planes(o.space);
+  const Dims small{1, planes, s.ab_h, s.ab_w}, large{1, planes, s.ab_h * o.factor, s.ab_w * o.factor};
   std::vector<float> map(static_cast<std::size_t>(large.count()));
   const UpsampleParams params{dense_tensor(ab.data(), small), dense_tensor(map.data(), large), o.factor,
                               o.scale};
@@ -141,7 +143,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("merge: YUV, gates, padded maps, paled colours and every rounding give the bytes of the CPU") {
+TEST_CASE("merge: YUV, RGB, gates, padded maps, paled colours and every rounding give the bytes of the CPU") {
   constexpr Size kSizes[] = {{1, 1, 32, 32}, {3, 5, 2, 3}, {135, 34, 16, 8}};
   constexpr ByteRounding kRoundings[] = {ByteRounding::nearest_even, ByteRounding::truncate,
                                          ByteRounding::in_steps};
@@ -155,13 +157,13 @@ TEST_CASE("merge: YUV, gates, padded maps, paled colours and every rounding give
       const Gate gate(s, moved % 4);
       for (const auto& [space, saturation] :
            {std::pair(ColorSpace::lab, Saturation::kept), std::pair(ColorSpace::lab, Saturation::by_luma),
-            std::pair(ColorSpace::yuv, Saturation::kept)}) {
+            std::pair(ColorSpace::yuv, Saturation::kept), std::pair(ColorSpace::rgb, Saturation::kept)}) {
         for (const bool gated : {false, true}) {
           ++moved;
           CAPTURE(moved);
           const DevicePhoto photo(format, s.w, s.h, moved % 5 * format.size, moved % 4 * format.size, 43);
-          const Colours ab(s, moved % 2 == 0 ? Element::f32 : Element::f16, 2 + moved % 3, moved % 2,
-                           space == ColorSpace::lab ? 80 : 1);
+          const Colours ab(s, moved % 2 == 0 ? Element::f32 : Element::f16, color_planes(space) + moved % 3,
+                           moved % 2, space == ColorSpace::lab ? 80 : 1, color_planes(space));
           Options options;
           options.chroma = moved % 5 == 0 ? 1.25f : 1.0f;
           options.rounding = kRoundings[moved % 3];

@@ -17,6 +17,7 @@ namespace {
 struct Size {
   std::int64_t w, h, out_w, out_h;
   std::int64_t right = 0, below = 0;  // padding
+  PlaneFill fill = PlaneFill::repeat;
   std::int64_t padded_w() const { return out_w + right; }
   std::int64_t padded_h() const { return out_h + below; }
 };
@@ -24,7 +25,8 @@ struct Size {
 std::vector<float> on_cpu(const PhotoRef& photo, const Size& s, Luminance luminance) {
   const Scratch scratch(prepare_scratch_bytes(s.h, s.w, s.out_h, s.out_w));
   std::vector<float> out(static_cast<std::size_t>(s.padded_w() * s.padded_h()));
-  prepare_cpu({photo, s.out_h, s.out_w, luminance, out.data(), scratch.data(), s.padded_h(), s.padded_w()});
+  prepare_cpu(
+      {photo, s.out_h, s.out_w, luminance, out.data(), scratch.data(), s.padded_h(), s.padded_w(), s.fill});
   return out;
 }
 
@@ -37,7 +39,7 @@ std::vector<float> on_device(const PhotoRef& photo, const Size& s, Luminance lum
   const DeviceArray<std::byte> scratch(prepare_device_scratch_bytes(s.h, s.w, s.out_h, s.out_w));
   const DeviceArray<float> out(static_cast<std::size_t>(s.padded_w() * s.padded_h() + offset));
   prepare_cuda({photo, s.out_h, s.out_w, luminance, out.data() + offset, tables.data(), scratch.data(),
-                s.padded_h(), s.padded_w()},
+                s.padded_h(), s.padded_w(), s.fill},
                nullptr);
   const std::vector<float> all = out.read();
   return {all.begin() + offset, all.end()};
@@ -50,12 +52,28 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 }  // namespace
 
 TEST_CASE("prepare: every format, padding and address gives the bits of the CPU") {
-  constexpr Size kSizes[] = {{1, 1, 1, 1},         {1, 1, 5, 3},          {1, 9, 4, 2},
-                             {9, 1, 2, 4},         {3, 5, 3, 5},          {37, 22, 9, 7},
-                             {37, 6, 37, 4},       {19, 9, 8, 9},         {5, 7, 70, 19},
-                             {64, 8, 16, 16},      {1, 1, 1, 1, 31, 31},  {8, 5, 8, 5, 4, 0},
-                             {8, 5, 8, 5, 0, 3},   {6, 5, 6, 5, 2, 2},    {37, 22, 9, 7, 5, 0},
-                             {64, 8, 16, 4, 0, 3}, {5, 7, 70, 19, 26, 13}};
+  constexpr Size kSizes[] = {{1, 1, 1, 1},
+                             {1, 1, 5, 3},
+                             {1, 9, 4, 2},
+                             {9, 1, 2, 4},
+                             {3, 5, 3, 5},
+                             {37, 22, 9, 7},
+                             {37, 6, 37, 4},
+                             {19, 9, 8, 9},
+                             {5, 7, 70, 19},
+                             {64, 8, 16, 16},
+                             {1, 1, 1, 1, 31, 31},
+                             {8, 5, 8, 5, 4, 0},
+                             {8, 5, 8, 5, 0, 3},
+                             {6, 5, 6, 5, 2, 2},
+                             {37, 22, 9, 7, 5, 0},
+                             {64, 8, 16, 4, 0, 3},
+                             {5, 7, 70, 19, 26, 13},
+                             {1, 1, 1, 1, 15, 9, PlaneFill::reflect},
+                             {6, 5, 6, 5, 26, 11, PlaneFill::reflect},
+                             {8, 5, 8, 5, 0, 3, PlaneFill::reflect},
+                             {37, 22, 9, 7, 23, 1, PlaneFill::reflect},
+                             {5, 1, 2, 1, 6, 7, PlaneFill::reflect}};
   int moved = 0;
   for (const PhotoFormat& format : kPhotoFormats) {
     CAPTURE(format.channels);

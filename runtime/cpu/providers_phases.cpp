@@ -1,0 +1,101 @@
+// A 3x3 convolution over pixels that are each four times there, as one of 2x2 over the pixels themselves:
+// 4/9 of the multiplications, and the enlarged input is never made.
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "kernels/interleave/interleave.h"
+#include "runtime/cpu/onednn.h"
+#include "runtime/cpu/onednn_step.h"
+#include "runtime/cpu/pad.h"
+#include "runtime/cpu/providers.h"
+
+namespace cuhue::cpu {
+namespace {
+
+// Pixels of the input from which on it pays: the four kernels are 16/9 of the memory of one, and below the
+// weights are what takes the time.
+constexpr std::int64_t kLeastPixels = 16 * 16;
+
+class InterleaveStep final : public Step {
+ public:
+  InterleaveStep(const Place& from, const Place& to) : from_(from), to_(to) {}
+  void bind(const Memory& memory) override { params_ = {memory.tensor(from_), memory.tensor(to_)}; }
+  void run() override { interleave_cpu(params_); }
+
+ private:
+  Place from_, to_;
+  InterleaveParams params_;
+};
+
+// All phases at every place of the window, [n, 4 out, h + 1, w + 1]: a row and a column more than each uses.
+onednn::Request request_of(const Node& node, const Lowering& lowering, const Convolution& op) {
+  onednn::Request request;
+  request.layer = node.name;
+  request.in = lowering.dims(node.inputs[0]);
+  request.out = {request.in.n, kPhases * op.out_channels, request.in.h + 1, request.in.w + 1};
+  request.kernel_h = request.kernel_w = 2;
+  request.in_block = lowering.place(node.inputs[0]).block;
+  request.bias = op.bias != kNone || op.folded.has_value();
+  if (op.pad_mode == PadMode::zero) {
+    request.pad_top = request.pad_left = 1;
+  } else {
+    request.in.h += 2;
+    request.in.w += 2;
+  }
+  return request;
+}
+
+// The post-op that the first step of the epilogue is, if it is one.
+std::optional<onednn::PostOp> first_post_op(const Convolution& op) {
+  if (op.epilogue.empty()) return std::nullopt;
+  const auto* activation = std::get_if<Activation>(&op.epilogue.front());
+  if (activation == nullptr) return std::nullopt;
+  return activation_op(*activation);
+}
+
+}  // namespace
+
+bool serve_phases(const Node& node, Lowering& lowering) {
+  const auto* op = std::get_if<Convolution>(&node.op);
+  if (op == nullptr || !op->enlarged) return false;
+  const ValueId x = node.inputs[0];
+  onednn::Request request = request_of(node, lowering, *op);
+  if (lowering.dims(x).h * lowering.dims(x).w < kLeastPixels) return false;
+  const auto post = first_post_op(*op);
+  if (post) request.post = {&*post, 1};
+  auto primitive = onednn::Primitive::create(request);
+  if (!primitive || !primitive->fast() || op->out_channels % primitive->out_block() != 0) return false;
+
+  OnednnStep::Places places;
+  if (op->pad_mode == PadMode::zero) {
+    places.in = lowering.read(x, primitive->in_block(), true);
+  } else {  // at the edges of the enlarged input a reflected pixel is the edge's own
+    places.in = emit_pad({PadMode::replicate, 1, 1}, x, request.in, lowering);
+  }
+  const Place phases = lowering.temporary(request.out, primitive->out_block());
+  const LayerParams layer = lowering.layer_params(node.name, *op);
+  places.out = phases;
+  places.weights = lowering.weights().packed_phases(layer, primitive->weight_layout());
+  places.bias = request.bias ? lowering.weights().bias_of_phases(layer) : nullptr;
+  if (post) {
+    places.post.push_back(nullptr);
+    places.post_in.emplace_back();
+  }
+  if (primitive->scratch_bytes() > 0)
+    places.scratch = lowering.scratch(static_cast<std::int64_t>(primitive->scratch_bytes()));
+  primitive->build();
+  const std::string provider = "phases, onednn " + primitive->implementation();
+  const Place in = places.in;
+  lowering.emit(std::make_unique<OnednnStep>(std::move(primitive), std::move(places)), provider,
+                lowering.dims(node.output), macs(lowering.graph(), node), {in, phases});
+  const Place out = lowering.write(phases.block);
+  lowering.emit(std::make_unique<InterleaveStep>(phases, out), "kernels", out.dims, 0, {phases});
+  const auto left = std::span(op->epilogue).subspan(post ? 1 : 0);
+  if (!left.empty()) emit_elementwise(node, lowering, out, out, left);
+  return true;
+}
+
+}  // namespace cuhue::cpu

@@ -1,0 +1,124 @@
+// Convolutions of an enlarged input: as phases, by oneDNN on the enlarged input, and by plain loops.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "runtime/graph/builder.h"
+#include "runtime/graph/passes.h"
+#include "tests/cpu/graph_maker.h"
+
+namespace cuhue::test {
+namespace {
+
+constexpr double kTolerance = 2e-6;
+
+struct Case {
+  Dims in;
+  std::int64_t out = 16;
+  PadMode mode = PadMode::reflect;
+  bool skip = false;  // the input is two values joined
+};
+
+using Then = std::function<ValueId(Builder&, ValueId)>;
+
+Graph enlarged(const Case& c, const Then& then = {}) {
+  Builder b;
+  ValueId x = b.input("x", c.in);
+  if (c.skip) {
+    const ValueId left = b.conv(x, "left", {.out = 8, .pad = 1}),
+                  right = b.conv(x, "right", {.out = 16, .pad = 1});
+    x = b.concat({left, right});
+  }
+  ValueId y = b.conv(b.upsample(x, UpsampleKind::nearest, 2), "c",
+                     {.out = c.out, .pad = 1, .bias = false, .pad_mode = c.mode});
+  if (then) y = then(b, y);
+  b.output("y", y);
+  return b.take();
+}
+
+// Without Winograd, whose rounding is larger, in the layers around.
+const CompileOptions kWays[] = {without({"winograd"}), without({"winograd", "phases"}),
+                                without({"winograd", "phases", "onednn"})};
+
+void check(const Case& c, const Then& then = {}, double tolerance = kTolerance) {
+  CAPTURE(c.in.n);
+  CAPTURE(c.in.c);
+  CAPTURE(c.in.h);
+  CAPTURE(c.in.w);
+  CAPTURE(c.out);
+  CAPTURE(static_cast<int>(c.mode));
+  const Graph g = enlarged(c, then);
+  for (const CompileOptions& way : kWays) CHECK(cpu_error(g, way) < tolerance);
+}
+
+ValueId leaky(Builder& b, ValueId x) {
+  return b.activation(x, {ActivationKind::leaky_relu, 0.2f});
+}
+
+TEST_CASE("an enlarged convolution is its definition at every border, for every size and channel count") {
+  for (const PadMode mode : {PadMode::zero, PadMode::reflect, PadMode::replicate}) {
+    for (const Dims& in : {Dims{1, 8, 16, 16},
+                           {2, 16, 17, 23},
+                           {1, 24, 1, 256},
+                           {1, 8, 300, 1},
+                           {1, 3, 20, 16},
+                           {1, 8, 3, 5},
+                           {1, 8, 1, 1}}) {
+      for (const std::int64_t out : {8, 24, 3}) check({in, out, mode});
+    }
+  }
+}
+
+TEST_CASE("an enlarged convolution of joined values, and what follows it") {
+  for (const PadMode mode : {PadMode::zero, PadMode::reflect}) {
+    const Case c{{2, 5, 16, 18}, 16, mode, true};
+    check(c);
+    check(c, leaky);
+    check(c, [](Builder& b, ValueId x) { return leaky(b, b.batch_norm(x, "n")); });
+    check(
+        c, [](Builder& b, ValueId x) { return leaky(b, b.batch_norm_per_image(x, "n")); },
+        1e-5);  // which magnifies what the sums' rounding left
+    check(
+        c,
+        [](Builder& b, ValueId x) { return b.affine(b.activation(x, {ActivationKind::tanh}), 0.5f, 1.0f); },
+        1e-5);  // which is bent, and steepest at 0
+    check(c, [](Builder& b, ValueId x) { return b.affine(x, -0.5f, 1.0f); });
+    check(c, [](Builder& b, ValueId x) {
+      return b.concat({b.conv(x, "d", {.out = 8, .pad = 1}), leaky(b, x)});
+    });
+    // Into a slice of a concatenation.
+    check(c, [](Builder& b, ValueId x) {
+      const ValueId y = leaky(b, x);
+      return b.concat({b.conv(y, "d", {.out = 8, .pad = 1}), y});
+    });
+  }
+}
+
+TEST_CASE("large maps are convolved as phases, small ones and odd channels enlarged") {
+  const auto way = [](const Dims& in, std::int64_t out, const CompileOptions& options = {}) {
+    // Without a border the first step is the convolution, or what enlarges its input.
+    return provider_of(enlarged({in, out, PadMode::zero}, leaky), "enlarged_convolution", options);
+  };
+  CHECK(way({1, 8, 16, 16}, 16).starts_with("phases, onednn jit"));
+  CHECK_FALSE(way({1, 8, 15, 16}, 16).starts_with("phases"));
+  CHECK_FALSE(way({1, 8, 16, 16}, 12).starts_with("phases"));
+  CHECK_FALSE(way({1, 8, 16, 16}, 16, without({"phases"})).starts_with("phases"));
+}
+
+TEST_CASE("an enlarged convolution's bits are the same alone and in a batch, for one thread and two") {
+  const Graph one = enlarged({{1, 8, 20, 17}}, leaky), two = enlarged({{2, 8, 20, 17}}, leaky);
+  const Tensors inputs = noise_inputs(two);
+  Tensors alone = noise_inputs(one);
+  auto& x = alone.at("x").data;
+  std::copy_n(inputs.at("x").data.end() - static_cast<std::ptrdiff_t>(x.size()), x.size(), x.begin());
+  const Tensors batch = run_cpu(two, inputs);
+  CompileOptions threads;
+  threads.threads = 1;
+  CHECK(same_bits(batch, run_cpu(two, inputs, threads)));
+  const auto& y = run_cpu(one, alone).at("y").data;
+  CHECK(std::equal(y.begin(), y.end(), batch.at("y").data.end() - static_cast<std::ptrdiff_t>(y.size())));
+}
+
+}  // namespace
+}  // namespace cuhue::test

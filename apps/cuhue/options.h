@@ -58,6 +58,9 @@ struct ColorizeOptions : CommonOptions, DeviceOptions {
   std::string hints, mask;  // files
   std::vector<Rectangle> mask_rectangles;
   LabelOptions labels;
+  std::string detections, save_detections, overlay;  // files
+  std::vector<Setting> patch_settings;
+  bool no_saturation = false;
   std::vector<Setting> settings;
   bool formula = false;
   Jobs jobs;

@@ -19,6 +19,10 @@ namespace {
   throw Error(Status::usage, "this system has no labels; use system 'semantic'");
 }
 
+[[noreturn]] void no_objects() {
+  throw Error(Status::usage, "this system knows no objects; use system 'patch'");
+}
+
 }  // namespace
 
 void Colorizer::set(std::string_view setting, double /*value*/) {
@@ -51,6 +55,15 @@ void Colorizer::labels_of(std::size_t /*index*/, const PixelView& /*map*/) const
 void Colorizer::find_labels(const ConstPixelView& /*photo*/, const ColorizeOptions& /*options*/,
                             const PixelView& /*map*/) {
   no_labels();
+}
+void Colorizer::set_detections(std::size_t /*photo*/, Detections /*detections*/) {
+  no_objects();
+}
+void Colorizer::clear_detections() {
+  no_objects();
+}
+const Detections& Colorizer::detections_of(std::size_t /*index*/) const {
+  no_objects();
 }
 std::size_t Colorizer::suggest(std::size_t /*index*/, const ConstPixelView* /*photo*/, PhotoPoint /*at*/,
                                std::span<Suggestion> /*suggestions*/) {

@@ -19,6 +19,8 @@ const System kSystems[] = {
      "masks-gan", make_masks_gan},
     {"semantic", "Semantic-driven Colorization: colours that follow the labels of what is in the photo",
      "colornet", make_semantic, "segnet"},
+    {"patch", "PatchColorization: the photo and each object found in it get colours by themselves", "eccv16",
+     make_patch, "mask-rcnn"},
 };
 
 [[noreturn]] void refuse(std::size_t index, const std::string& what) {

@@ -13,6 +13,7 @@
 #include "kernels/argmax/argmax.h"
 #include "kernels/core/parallel.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/fuse/fuse.h"
 #include "kernels/heat/heat.h"
 #include "kernels/instance_norm/instance_norm.h"
 #include "kernels/interleave/interleave.h"
@@ -95,6 +96,44 @@ void prepare(benchmark::State& state) {  // threads, channels, bytes a sample
   while (state.KeepRunning())
     prepare_cpu({photo_ref(pixels, channels, bytes), 256, 256, Luminance::cie_l, out.data(), scratch.get()});
   count_bytes(state, static_cast<std::int64_t>(pixels.size()));
+}
+
+// Ten objects that cover a third of a photo of 1280 x 960, half of them twice.
+void fuse(benchmark::State& state) {  // threads
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  constexpr std::int64_t kW = 1280, kH = 960;
+  std::vector<FuseObject> objects;
+  for (int i = 0; i < 10; ++i) {
+    FuseObject o;
+    o.x = o.mask_x = 100 * i;
+    o.y = o.mask_y = 60 * i;
+    o.w = o.mask_w = 256;
+    o.h = o.mask_h = 240;
+    o.map = i + 1;
+    o.coverage = std::int64_t{256} * 240 * i;
+    objects.push_back(o);
+  }
+  const auto maps = random_floats(11 * 2 * 256 * 256, 60.0f);
+  const std::vector<std::uint8_t> coverage(std::size_t{256} * 240 * 10, 255);
+  std::vector<float> out(static_cast<std::size_t>(2 * kW * kH));
+  while (state.KeepRunning()) fuse_cpu({maps.data(), 256, 256, kH, kW, objects, coverage.data(), out.data()});
+  count_bytes(state, static_cast<std::int64_t>(4 * (maps.size() + out.size()) + coverage.size()));
+}
+
+void merge_paled(benchmark::State& state) {  // threads; a map of the photo's size
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const auto pixels = random_photo(3, 1);
+  std::vector<std::uint8_t> result(pixels.size());
+  const auto ab = random_floats(2 * kPhotoWidth * kPhotoHeight, 60.0f);
+  MergeParams p;
+  p.photo = photo_ref(pixels, 3, 1);
+  p.out = {result.data(), kPhotoWidth, kPhotoHeight, static_cast<std::ptrdiff_t>(kPhotoWidth * 3), 3, 1};
+  p.ab = ab.data();
+  p.ab_h = kPhotoHeight;
+  p.ab_w = kPhotoWidth;
+  p.saturation = Saturation::by_luma;
+  while (state.KeepRunning()) merge_cpu(p);
+  count_bytes(state, static_cast<std::int64_t>(pixels.size() + result.size() + 4 * ab.size()));
 }
 
 void merge(benchmark::State& state, ColorSpace space) {  // threads, channels, bytes a sample
@@ -292,6 +331,8 @@ BENCHMARK_CAPTURE(merge, yuv, ColorSpace::yuv)
 BENCHMARK(merge_rgb)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(heat)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(interleave)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(merge_paled)->ArgsProduct({{1, 2}})->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(fuse)->ArgsProduct({{1, 2}})->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(annealed_mean)->ArgsProduct(kBlocks)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(instance_norm)->ArgsProduct({{1, 2}, {1, 8}, {512}, {32}})->UseRealTime();
 BENCHMARK(instance_norm)->ArgsProduct({{1, 2}, {1, 8}, {16}, {512}})->UseRealTime();

@@ -74,18 +74,13 @@ std::string default_system() {
   throw_missing_weights("lite");
 }
 
-// Without -n and -m.
-std::string system_by_options(const ColorizeOptions& options) {
-  if (const std::string implied = implied_system(options); !implied.empty()) return implied;
-  return options.formula ? "lite" : default_system();
-}
-
 Chosen choose(const ColorizeOptions& options) {
   Chosen chosen{.system = options.system, .weights = {}, .used = {}};
   for (const std::string& file : options.weights) chosen.add(open_weights(file), file);
+  if (chosen.system.empty()) chosen.system = implied_system(options);
   if (chosen.system.empty()) {
     if (!options.weights.empty()) return chosen;
-    chosen.system = system_by_options(options);
+    chosen.system = options.formula ? "lite" : default_system();
   }
   const auto systems = known_systems();
   const auto system =
@@ -103,7 +98,9 @@ Chosen choose(const ColorizeOptions& options) {
     if (file) chosen.add(network_weights(network, file->string(), false), file->string());
   };
   for (const std::string& network : system->networks) add(network, true);
-  for (const std::string& network : system->optional) add(network, false);
+  for (const std::string& network : system->optional) {
+    if (options.detections.empty()) add(network, false);  // which stand in for a detector's
+  }
   return chosen;
 }
 
@@ -311,6 +308,7 @@ class ColorizeRun {
     for (Work* w : works) {
       StageSeconds& s = report_.pictures[w->index].seconds;
       s.prepare = t.prepare * share;
+      s.detect = t.detect * share;
       s.network = t.network * share;
       s.finish = t.finish * share;
       if (w->output) w->input.reset();

@@ -10,8 +10,8 @@ namespace cuhue::app {
 namespace {
 
 nlohmann::ordered_json seconds_json(const StageSeconds& s) {
-  return {{"load", s.load},     {"prepare", s.prepare}, {"network", s.network},
-          {"finish", s.finish}, {"save", s.save},       {"total", s.total()}};
+  return {{"load", s.load},     {"detect", s.detect}, {"prepare", s.prepare}, {"network", s.network},
+          {"finish", s.finish}, {"save", s.save},     {"total", s.total()}};
 }
 
 const char* state_name(PictureResult::State state) {
@@ -48,9 +48,9 @@ std::size_t ColorizeReport::count(PictureResult::State state) const {
 std::string stage_text(const PictureResult& picture) {
   const StageSeconds& s = picture.seconds;
   return std::to_string(picture.width) + "x" + std::to_string(picture.height) + ", load " +
-         format_seconds(s.load) + ", prepare " + format_seconds(s.prepare) + ", network " +
-         format_seconds(s.network) + ", finish " + format_seconds(s.finish) + ", save " +
-         format_seconds(s.save);
+         format_seconds(s.load) + (s.detect > 0 ? ", detect " + format_seconds(s.detect) : "") +
+         ", prepare " + format_seconds(s.prepare) + ", network " + format_seconds(s.network) + ", finish " +
+         format_seconds(s.finish) + ", save " + format_seconds(s.save);
 }
 
 std::string counts_text(const ColorizeReport& report) {
@@ -78,6 +78,7 @@ nlohmann::ordered_json report_json(const ColorizeReport& report, const ColorizeP
     const PictureResult& p = report.pictures[i];
     json["images"].push_back(picture_json(p, plan.jobs[i]));
     sum.load += p.seconds.load;
+    sum.detect += p.seconds.detect;
     sum.prepare += p.seconds.prepare;
     sum.network += p.seconds.network;
     sum.finish += p.seconds.finish;

@@ -13,8 +13,8 @@
 namespace cuhue::app {
 
 struct StageSeconds {
-  double load = 0, prepare = 0, network = 0, finish = 0, save = 0;
-  double total() const { return load + prepare + network + finish + save; }
+  double load = 0, detect = 0, prepare = 0, network = 0, finish = 0, save = 0;
+  double total() const { return load + detect + prepare + network + finish + save; }
 };
 
 struct PictureResult {

@@ -1,6 +1,7 @@
 #include "apps/cuhue/extra.h"
 
 #include "apps/cuhue/hint_file.h"
+#include "apps/cuhue/patch_extra.h"
 #include "apps/cuhue/photo_classes.h"
 #include "apps/cuhue/photo_labels.h"
 #include "apps/cuhue/photo_mask.h"
@@ -11,8 +12,8 @@ namespace {
 
 // nullptr when the options do not ask for it.
 using MakeExtra = std::unique_ptr<Extra> (*)(const ColorizeOptions&);
-constexpr MakeExtra kExtras[] = {make_hints_extra, make_mask_extra, make_labels_extra, make_classes_extra,
-                                 make_saliency_extra};
+constexpr MakeExtra kExtras[] = {make_hints_extra,   make_mask_extra,     make_labels_extra,
+                                 make_classes_extra, make_saliency_extra, make_patch_extra};
 
 }  // namespace
 

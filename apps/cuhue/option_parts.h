@@ -39,7 +39,7 @@ Setting parse_setting(const std::string& text, const std::string& network);
 // What CLI11 fills as text, turned into values after the parse.
 struct RawText {
   std::string device, precision, jobs, size;
-  std::vector<std::string> inputs, outputs, settings, rectangles, relabel, relabel_masks;
+  std::vector<std::string> inputs, outputs, settings, rectangles, relabel, relabel_masks, patch_numbers;
 };
 
 void add_common(CLI::App& app, CommonOptions& o);
@@ -62,5 +62,6 @@ SystemOptions hint_options();
 SystemOptions mask_options();
 SystemOptions label_options();
 SystemOptions saliency_options();
+SystemOptions patch_options();
 
 }  // namespace cuhue::app

@@ -60,6 +60,9 @@ struct ColorizeOptions : CommonOptions, DeviceOptions {
   std::string norm;                          // the name of a choice
   std::vector<Rectangle> mask_rectangles;
   LabelOptions labels;
+  std::string detections, save_detections, overlay;  // files
+  std::vector<Setting> patch_settings;
+  bool no_saturation = false;
   std::vector<Setting> settings;
   bool formula = false;
   Jobs jobs;

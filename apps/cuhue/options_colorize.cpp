@@ -7,7 +7,8 @@ namespace cuhue::app {
 namespace {
 
 std::span<const SystemOptions> system_options() {
-  static const SystemOptions table[] = {hint_options(), mask_options(), label_options(), saliency_options()};
+  static const SystemOptions table[] = {hint_options(), mask_options(), label_options(), saliency_options(),
+                                        patch_options()};
   return table;
 }
 

@@ -1,5 +1,6 @@
 // Photo bytes to network input, colours to photo bytes.
 #include "bench/gpu/gpu_bench.h"
+#include "kernels/fuse/fuse.h"
 #include "kernels/heat/heat.h"
 #include "kernels/merge/merge.h"
 #include "kernels/prepare/prepare.h"
@@ -88,6 +89,72 @@ Case heat_case(const Size& size) {
   return c;
 }
 
+// Ten objects of 256 x 240 on a photo of 1280 x 960.
+constexpr std::int64_t kObjects = 10, kObjectW = 256, kObjectH = 240, kFusedW = 1280, kFusedH = 960;
+
+Case crops_case() {
+  Case c;
+  c.name = "prepare/10 crops of 1280x960 rgb";
+  c.bytes = static_cast<double>(kObjects * (kObjectW * kObjectH * 3 + kSide * kSide * 4));
+  c.make = [](Set& set) {
+    std::vector<PrepareCrop> crops;
+    for (std::int32_t i = 0; i < kObjects; ++i) crops.push_back({100 * i, 60 * i, kObjectW, kObjectH, 0, 0});
+    const CropsMemory memory = place_crops(crops, kSide, kSide);
+    std::vector<std::byte> tables(memory.tables + 16);
+    fill_crop_tables(crops, kSide, kSide, tables.data());
+    PrepareCropsDeviceParams p;
+    p.photo.data = set.random_bytes(kFusedW * kFusedH * 3);
+    p.photo.width = kFusedW;
+    p.photo.height = kFusedH;
+    p.photo.stride = kFusedW * 3;
+    p.crops = reinterpret_cast<const PrepareCrop*>(
+        set.upload(crops.data(), static_cast<std::int64_t>(crops.size() * sizeof(PrepareCrop))));
+    p.count = kObjects;
+    p.largest_w = kObjectW;
+    p.largest_h = kObjectH;
+    p.out_h = p.out_w = kSide;
+    p.out = set.floats(kObjects * kSide * kSide);
+    p.tables = set.upload(tables.data(), static_cast<std::int64_t>(memory.tables));
+    p.scratch = set.bytes(static_cast<std::int64_t>(memory.scratch));
+    return [p](Stream stream) { prepare_crops_cuda(p, stream); };
+  };
+  return c;
+}
+
+Case fuse_case() {
+  Case c;
+  c.name = "fuse/10 objects in 1280x960";
+  c.bytes = static_cast<double>(kFusedW * kFusedH * 8 + kObjects * kObjectW * kObjectH +
+                                (kObjects + 1) * 2 * kSide * kSide * 4);
+  c.make = [](Set& set) {
+    std::vector<FuseObject> objects;
+    for (std::int32_t i = 0; i < kObjects; ++i) {
+      FuseObject o;
+      o.x = o.mask_x = 100 * i;
+      o.y = o.mask_y = 60 * i;
+      o.w = o.mask_w = kObjectW;
+      o.h = o.mask_h = kObjectH;
+      o.map = i + 1;
+      o.coverage = kObjectW * kObjectH * i;
+      objects.push_back(o);
+    }
+    const std::vector<std::uint8_t> coverage(kObjects * kObjectW * kObjectH, 255);
+    FuseDeviceParams p;
+    p.maps = set.floats((kObjects + 1) * 2 * kSide * kSide, 60.0f);
+    p.map_h = p.map_w = kSide;
+    p.h = kFusedH;
+    p.w = kFusedW;
+    p.objects = reinterpret_cast<const FuseObject*>(
+        set.upload(objects.data(), static_cast<std::int64_t>(objects.size() * sizeof(FuseObject))));
+    p.object_count = kObjects;
+    p.coverage = reinterpret_cast<const std::uint8_t*>(
+        set.upload(coverage.data(), static_cast<std::int64_t>(coverage.size())));
+    p.out = set.floats(kFusedW * kFusedH * 2);
+    return [p](Stream stream) { fuse_cuda(p, stream); };
+  };
+  return c;
+}
+
 }  // namespace
 
 std::vector<Case> photo_cases() {
@@ -101,6 +168,8 @@ std::vector<Case> photo_cases() {
     cases.push_back(merge_case(size, 512, AbUpsampling::none, Element::f32, ColorSpace::rgb));
     cases.push_back(heat_case(size));
   }
+  cases.push_back(crops_case());
+  cases.push_back(fuse_case());
   return cases;
 }
 

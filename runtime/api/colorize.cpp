@@ -210,6 +210,7 @@ cuhue_status cuhue_colorize(cuhue_colorizer* colorizer, const cuhue_pixels* inpu
       c.prepare = t.prepare;
       c.network = t.network;
       c.finish = t.finish;
+      c.detect = t.detect;
       c.total = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       write_struct(timings, c);
     }

@@ -23,6 +23,10 @@ namespace {
   throw Error(Status::usage, "this system tells no saliency; use system 'scgan'");
 }
 
+[[noreturn]] void no_objects() {
+  throw Error(Status::usage, "this system knows no objects; use system 'patch'");
+}
+
 }  // namespace
 
 void Colorizer::set(std::string_view setting, double /*value*/) {
@@ -58,6 +62,15 @@ void Colorizer::find_labels(const ConstPixelView& /*photo*/, const ColorizeOptio
 }
 std::size_t Colorizer::classes(std::size_t /*index*/, std::span<ClassGuess> /*guesses*/) const {
   throw Error(Status::usage, "this system tells no classes; use system 'koalarization'");
+}
+void Colorizer::set_detections(std::size_t /*photo*/, Detections /*detections*/) {
+  no_objects();
+}
+void Colorizer::clear_detections() {
+  no_objects();
+}
+const Detections& Colorizer::detections_of(std::size_t /*index*/) const {
+  no_objects();
 }
 std::size_t Colorizer::suggest(std::size_t /*index*/, const ConstPixelView* /*photo*/, PhotoPoint /*at*/,
                                std::span<Suggestion> /*suggestions*/) {

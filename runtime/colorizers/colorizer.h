@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/colorizers/detections.h"
 #include "runtime/colorizers/hints.h"
 #include "runtime/colorizers/per_photo.h"
 #include "runtime/colorizers/saliency.h"
@@ -39,6 +40,7 @@ struct PictureSize {
 
 struct ColorizeTimings {  // seconds
   double compile = 0, prepare = 0, network = 0, finish = 0;
+  double detect = 0;  // finding objects, where the system does
 };
 
 struct ClassGuess {
@@ -94,6 +96,12 @@ class Colorizer {
   // thing. Calls to come find out where people look in each photo: saliency() tells it of the latest call.
   virtual void keep_saliency(bool keep);
   virtual SaliencyMap saliency(std::size_t photo) const;
+
+  // The objects in a photo, in place of what the system would find itself; of the size of the photo's result.
+  virtual void set_detections(std::size_t photo, Detections detections);
+  virtual void clear_detections();
+  // By what photo `index` of the latest call was coloured; valid until the next one.
+  virtual const Detections& detections_of(std::size_t index) const;
 
   virtual std::int64_t weight_bytes() const = 0;
   virtual std::int64_t arena_bytes() const = 0;  // of all programs and scratch held now

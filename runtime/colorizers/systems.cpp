@@ -23,6 +23,8 @@ const System kSystems[] = {
      "deep-koalarization: colours from what the whole photo shows and what each place looks like",
      "inception-resnet-v2 koalarization", make_koalarization},
     {"scgan", "SCGAN: colours, and a map of where people look in the photo", "scgan", make_scgan},
+    {"patch", "PatchColorization: the photo and each object found in it get colours by themselves", "eccv16",
+     make_patch, "mask-rcnn"},
 };
 
 [[noreturn]] void refuse(std::size_t index, const std::string& what) {

@@ -18,5 +18,6 @@ std::unique_ptr<Colorizer> make_semantic(std::span<const LoadedNetwork> networks
 // Of planes of about so many pixels: tests of a slow backend.
 std::unique_ptr<Colorizer> make_semantic(std::span<const LoadedNetwork> networks, std::int64_t area);
 std::unique_ptr<Colorizer> make_scgan(std::span<const LoadedNetwork> networks);
+std::unique_ptr<Colorizer> make_patch(std::span<const LoadedNetwork> networks);
 
 }  // namespace cuhue

@@ -389,6 +389,7 @@ typedef struct cuhue_timings {
   double network;
   double finish; /* colours to full resolution, merge with the photo's luminance, bytes */
   double total;
+  double detect; /* patch: finding the objects */
 } cuhue_timings;
 
 /* system: a name, or NULL for the one that the weights serve. */
@@ -631,6 +632,40 @@ CUHUE_API size_t cuhue_detection_class_count(void);
 /* coco_id: the category's id in COCO's files; may be NULL. */
 CUHUE_API cuhue_status cuhue_detection_class(size_t index, const char** name, int* coco_id,
                                              cuhue_error* error);
+
+/* ---- objects of photos (system patch) */
+
+/* Detections without an object, of a picture of this size, to be filled: edited ones, or another detector's.
+ */
+CUHUE_API cuhue_status cuhue_detections_create(int64_t width, int64_t height, cuhue_detections** detections,
+                                               cuhue_error* error);
+/* Copies the object and its mask; class_name is not looked at. CUHUE_USAGE says what is wrong with it;
+ * nothing is added then. */
+CUHUE_API cuhue_status cuhue_detections_add(cuhue_detections* detections, const cuhue_detection* detection,
+                                            cuhue_error* error);
+CUHUE_API cuhue_status cuhue_detections_size(const cuhue_detections* detections, int64_t* width,
+                                             int64_t* height, cuhue_error* error);
+
+/* The objects of photo `photo` of the calls to come, in place of what network mask-rcnn would find: of the
+ * size of the photo's result (cuhue_colorizer_result_size; else CUHUE_USAGE when it is colorized). Later ones
+ * lie over earlier ones. Copied. When the colorizer has no weights of that network, a call without objects
+ * fails with CUHUE_WEIGHTS.
+ *
+ * To change objects: take those of cuhue_colorizer_detections, set what is left of them, and call
+ * cuhue_colorize with keep_photos: only boxes that the photo did not have before get colours anew.
+ *
+ * cuhue_colorizer_set takes, beside the detector's settings (score_threshold, nms_threshold, min_size,
+ * max_size): min_area, the part of the photo's area that a box must be larger than to get colours of its own
+ * (0.001); feather, the pixels over which an object's colours set in, from the edge of its mask inwards (0 =
+ * at once, as published); adjust_saturation (1; 0 = leave it); batch_mib, the memory for batches of crops
+ * (512). */
+CUHUE_API cuhue_status cuhue_colorizer_set_detections(cuhue_colorizer* colorizer, size_t photo,
+                                                      const cuhue_detections* detections, cuhue_error* error);
+CUHUE_API cuhue_status cuhue_colorizer_clear_detections(cuhue_colorizer* colorizer, cuhue_error* error);
+/* A copy of the objects by which photo `photo` of the latest cuhue_colorize was coloured, those whose box was
+ * too small too. To be freed. */
+CUHUE_API cuhue_status cuhue_colorizer_detections(const cuhue_colorizer* colorizer, size_t photo,
+                                                  cuhue_detections** detections, cuhue_error* error);
 
 /* ---- comparing pictures
  * ------------------------------------------------------------------------------------ */

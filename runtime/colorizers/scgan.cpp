@@ -146,9 +146,10 @@ void Scgan::run_one(const ColorizeJob& job, std::size_t index, const ColorizeOpt
   o.prepared = options.prepared && !found.fresh && latest_ == &found.program;
   latest_ = nullptr;
   PhotoTimings t;
-  found.program.run_photos(
-      {"grey", "color", Luminance::bt601_luma, ColorSpace::rgb, PlaneFill::reflect, also()}, {&photo, 1}, o,
-      poll, t);
+  PhotoEnds ends{"grey", "color", Luminance::bt601_luma, ColorSpace::rgb};
+  ends.fill = PlaneFill::reflect;
+  ends.also = also();
+  found.program.run_photos(ends, {&photo, 1}, o, poll, t);
   latest_ = &found.program;
   timings.prepare += t.prepare;
   timings.network += t.network;

@@ -322,7 +322,7 @@ void PhotoGraphs::merge(const Graph& graph, Stream stream) const {
   m.not_finite = reinterpret_cast<int*>(not_finite_.data());
   const std::int64_t image_bytes = m.ab.pixels() * m.ab.pitch * element_bytes(m.ab.element);
   const Dims in = network_.lowered().inputs[graph.kind.input].dims;
-  const Dims out = network_.lowered().outputs[output].dims;
+  const Dims out = network_.lowered().outputs[*graph.kind.output].dims;
   for (std::size_t i = 0; i < graph.images.size(); ++i) {
     const PhotoJob& job = graph.kind.jobs[i];
     m.photo = graph.images[i].in;

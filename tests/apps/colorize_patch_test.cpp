@@ -111,7 +111,8 @@ TEST_CASE("--detections: what is wrong ends the run with its exit code, one line
 TEST_CASE("patch without weights of a detector says so; with objects they are not needed") {
   const Folder f;
   std::filesystem::create_directory(f / "models");
-  const ProgramOptions models{.environment = {{"CUHUE_MODELS", f / "models"}}};
+  ProgramOptions models;
+  models.environment["CUHUE_MODELS"] = f / "models";
   const ProgramResult r =
       run_program({"colorize", "-n", "patch", "-i", f / "a.pgm", "-o", f / "o.ppm"}, models);
   CHECK(r.code == 4);

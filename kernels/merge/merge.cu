@@ -77,7 +77,7 @@ __device__ inline Ab map_cell(const MergeJob& job, const BilinearTap& y, const B
   }
   if constexpr (Rgb) {
     const LabColor color = lab_color_of_srgb(value[0], value[1], value[2]);
-    return {color.a, color.b};
+    return {limited(color.a, job.p.limit), limited(color.b, job.p.limit)};
   }
   return {limited(value[0], job.p.limit), limited(value[1], job.p.limit)};
 }

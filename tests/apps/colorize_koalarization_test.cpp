@@ -20,7 +20,7 @@ TEST_CASE("koalarization: a photo at its own size or as published, and what it s
     const ProgramResult r = run_program(words);
     CAPTURE(r.err);
     CHECK(r.code == 0);
-    const auto& picture = nlohmann::json::parse(r.out).at("images").at(0);
+    const auto picture = nlohmann::json::parse(r.out).at("images").at(0);
     REQUIRE(picture.at("classes").size() == 5);
     double last = 1.0;
     for (const auto& c : picture.at("classes")) {

@@ -81,7 +81,7 @@ std::int64_t borders_of_library(const Graph& g, const Lowered& lowered) {
 std::string moves_needed(const Graph& g, std::int64_t borders) {
   const auto is_colour = [&g](const Binding& b) {
     const Dims& d = g.values[static_cast<std::size_t>(b.value)].dims;
-    return d.c > 1 && d.h * d.w > 1;
+    return d.c > 1 && d.h * d.w > 1;  // vectors are planes and pixels at once
   };
   std::map<std::string, std::int64_t> count;
   count["pack"] = std::ranges::count_if(g.inputs, is_colour);

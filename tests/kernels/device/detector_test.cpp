@@ -71,8 +71,8 @@ ProposalParams params_of(const Pyramid& pyramid, int most, At&& at) {
     fill_anchor_cells(32 << i, l.cells);
   }
   p.most = most;
-  p.image_h = static_cast<float>(pyramid.sizes[0][0] * 4 - 3);
-  p.image_w = static_cast<float>(pyramid.sizes[0][1] * 4 - 7);
+  p.image_h = static_cast<float>(std::max(pyramid.sizes[0][0] * 4 - 3, 9));
+  p.image_w = static_cast<float>(std::max(pyramid.sizes[0][1] * 4 - 7, 9));
   return p;
 }
 

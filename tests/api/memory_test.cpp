@@ -65,7 +65,7 @@ bool open(const cuhue::Network& network, const char* source, Handles& h, cuhue_e
 // The same of a network that finds objects, in a small picture.
 bool detect(cuhue_engine* engine, const cuhue::Network& network, const char* source, Handles& h,
             cuhue_error& error) {
-  constexpr std::int64_t kSide = 256;
+  constexpr std::int64_t kSide = 128;
   const std::vector<std::uint8_t> pixels = cuhue::formula_image(3, kSide, kSide);
   cuhue_picture_array picture{};
   picture.struct_size = sizeof picture;
@@ -74,7 +74,8 @@ bool detect(cuhue_engine* engine, const cuhue::Network& network, const char* sou
   picture.height = picture.width = kSide;
   if (!open(network, source, h, error) ||
       !ok(cuhue_detector_create(engine, h.weights, &h.detector, &error)) ||
-      !ok(cuhue_detector_set(h.detector, "min_size", kSide, &error)))
+      !ok(cuhue_detector_set(h.detector, "min_size", kSide, &error)) ||
+      !ok(cuhue_detector_set(h.detector, "score_threshold", 0.99, &error)))  // few masks: they take time
     return false;
   for (int i = 0; i < 2; ++i) {
     cuhue_detections* found = nullptr;

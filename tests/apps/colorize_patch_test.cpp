@@ -97,7 +97,7 @@ TEST_CASE("--detections: what is wrong ends the run with its exit code, one line
   refused({"--detections", f / "none.json"}, 3, "none.json");
   refused({"--detections", f / "d.json", "--feather", "-1"}, 2, "--feather");
   refused({"--detections", f / "d.json", "--min-area", "2"}, 2, "min_area");
-  refused({"--detections", f / "d.json", "--overlay", f / "v.xyz"}, 2, "xyz");
+  refused({"--detections", f / "d.json", "--overlay", f / "v.webp"}, 2, "webp");
   refused({"--detections", f / "d.json", "--save-detections", f / "d.json"}, 7, "d.json");
   refused({"-n", "lite", "--detections", f / "d.json"}, 2, "patch");
   std::filesystem::create_directory(f / "in");

@@ -53,15 +53,22 @@ struct Loaded {
     }
     return name;
   }
+  // Of a detector its first part, where nearly all of its work is.
+  const std::vector<TensorSpec>& inputs() const {
+    return network->parts.empty() ? network->inputs : network->parts.front().inputs;
+  }
   std::unique_ptr<Program> compile(std::int64_t batch, std::int64_t side) const {
+    if (!network->parts.empty())
+      return backend->compile(build_part(*network, network->parts.front().name, batch, side, side), weights,
+                              {});
     const std::string_view outputs[] = {result()};
     return backend->compile(build_graph(*network, batch, side, side, {}, outputs), weights, {});
   }
 };
 
-void fill(const Network& network, Program& program) {
+void fill(const Loaded& loaded, Program& program) {
   std::mt19937 random(5);
-  for (const TensorSpec& input : network.inputs) {
+  for (const TensorSpec& input : loaded.inputs()) {
     const TensorRef x = program.input(input.name);
     const float range = input.about.find("0..100") != std::string_view::npos ? 100.0f : 1.0f;
     for (std::int64_t i = 0; i < x.dims.count(); ++i)
@@ -73,7 +80,7 @@ void bench_forward(const Loaded& loaded, std::int64_t batch, std::int64_t side) 
   Stopwatch watch;
   const auto program = loaded.compile(batch, side);
   const double compile = watch.lap();
-  fill(*loaded.network, *program);
+  fill(loaded, *program);
   program->run();
   auto& cuda = dynamic_cast<cuda::CudaProgram&>(*program);
   // Clocks and caches as in steady state. A large batch is replayed for some seconds only.
@@ -120,7 +127,7 @@ void bench_photo(const Loaded& loaded) {
 
 void bench_layers(const Loaded& loaded) {
   const auto program = loaded.compile(1, loaded.network->default_size);
-  fill(*loaded.network, *program);
+  fill(loaded, *program);
   program->run();
   program->profile();
   for (const StepProfile& step : program->profile()) {
@@ -143,7 +150,9 @@ void bench_mode(const Network& network, const Mode& mode, const std::string& cac
   loaded.backend = make_cuda_backend(options);
   loaded.weights = loaded.backend->make_weights(std::make_shared<FormulaSource>(network));
   const std::int64_t side = network.default_size;
-  for (const std::int64_t batch : {1, 8, 32}) bench_forward(loaded, batch, side);
+  bench_forward(loaded, 1, side);
+  if (!network.parts.empty()) return bench_layers(loaded);
+  for (const std::int64_t batch : {8, 32}) bench_forward(loaded, batch, side);
   if (side != 512 && usable_side(network, 512) == 512) bench_forward(loaded, 1, 512);
   bench_photo(loaded);
   bench_layers(loaded);

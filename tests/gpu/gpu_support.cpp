@@ -78,7 +78,11 @@ double relative_error(const TensorRef& a, const TensorRef& b) {
 }
 
 void fill_inputs(const Network& network, Program& program) {
-  for (const TensorSpec& spec : network.inputs) {
+  fill_inputs(network.inputs, program);
+}
+
+void fill_inputs(std::span<const TensorSpec> inputs, Program& program) {
+  for (const TensorSpec& spec : inputs) {
     const TensorRef x = program.input(spec.name);
     const auto bytes = formula_image(x.dims.n * x.dims.c, x.dims.h, x.dims.w);
     const float range = spec.about.find("0..100") != std::string_view::npos ? 100.0f : 1.0f;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,7 @@ double relative_error(const TensorRef& a, const TensorRef& b);
 
 // Fills every input with values between its usual bounds, the same for the same network and size.
 void fill_inputs(const Network& network, Program& program);
+void fill_inputs(std::span<const TensorSpec> inputs, Program& program);
 
 // Appends one JSON object, a line of text, to the file that CUHUE_GPU_FACTS names, if it does: what scripts
 // collect.

@@ -23,6 +23,17 @@ std::unique_ptr<Program> compiled(Backend& backend, const Network& network, Grap
                          {});
 }
 
+// For the executor, see kMostWork.
+bool too_much([[maybe_unused]] const Graph& graph) {
+#if defined(CUHUE_GPU_TESTS_SMALL)
+  std::int64_t work = 0;
+  for (const Node& node : graph.nodes) work += macs(graph, node);
+  return work > kMostWork;
+#else
+  return false;
+#endif
+}
+
 // Every value that some layer makes, as an output. Nothing can be fused then: this is the plain form of each
 // layer.
 Graph with_taps(Graph graph) {
@@ -116,6 +127,30 @@ TEST_SUITE("parity") {
       fill_inputs(network, *program);
       CAPTURE(network.name);
       check_parity(*program, *reference, graph, place(network, Precision::fp32, side, "taps"), 1e-4);
+    }
+  }
+
+  TEST_CASE("the parts of detectors, every output, as on the CPU") {
+    for (const Network& network : networks()) {
+      for (const NetworkPart& part : network.parts) {
+        const std::int64_t side = test_side(network), batch = &part == &network.parts.front() ? 1 : 4;
+        const Graph graph = build_part(network, part.name, batch, side, side);
+        if (too_much(graph)) continue;
+        const auto cpu = make_cpu_backend();
+        const auto reference = compiled(*cpu, network, graph);
+        fill_inputs(part.inputs, *reference);
+        for (const Precision precision : kPrecisions) {
+          CAPTURE(network.name);
+          CAPTURE(part.name);
+          CAPTURE(name_of(precision));
+          const auto cuda = cuda_backend(precision);
+          const auto program = compiled(*cuda, network, graph);
+          fill_inputs(part.inputs, *program);
+          check_parity(*program, *reference, graph,
+                       place(network, precision, side, ("part " + std::string(part.name)).c_str()),
+                       bound_of(precision));
+        }
+      }
     }
   }
 

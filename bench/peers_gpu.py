@@ -175,6 +175,8 @@ def compare(options, torch, np, name, plan_cache):
     with torch.inference_mode():
         for text in options.shapes.split(","):
             n, h, w = shape_of(text, entry)
+            if entry.one_size and (h, w) != entry.size:
+                continue
             compare_forward(options, engines, name, f"{n}x{h}x{w}", inputs_of(name, n, h, w))
         if name in PHOTOS:
             compare_photos(options, torch, np, engines, name)

@@ -17,6 +17,7 @@ class Compared:
     outputs: tuple  # ports
     size: tuple = (256, 256)  # height, width: the network's own
     network: str = ""  # cuhue's name where the entry's differs from it
+    one_size: bool = False  # it takes no other
     module: dict = field(default_factory=dict)  # arguments of the definition's forward()
 
 
@@ -29,6 +30,8 @@ COMPARED = {
     "colornet": Compared({"grey": "unit", "labels": "labels"}, ("ab",), (352, 352)),
     "scgan": Compared({"grey": "unit"}, ("color",)),
     "scgan-saliency": Compared({"grey": "unit"}, ("color", "saliency"), network="scgan"),
+    "inception-resnet-v2": Compared({"image": "image"}, ("logits",), (299, 299), one_size=True),
+    "koalarization": Compared({"l": "signed", "embedding": "scores"}, ("ab",), (224, 224)),
 }
 
 

@@ -21,27 +21,88 @@ constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) {
 }
 
 // Tiles along one axis: those of each interleaved sub-image, one sub-image after another.
-std::vector<WinogradLine> lines(const WinogradShape& s, bool vertical) {
+std::vector<WinogradLine> plain_lines(const WinogradShape& s, bool vertical) {
   const std::int64_t in = vertical ? s.in.h : s.in.w, out = vertical ? s.out.h : s.out.w;
   const std::int64_t pad = vertical ? s.pad_top : s.pad_left;
   std::vector<WinogradLine> list;
   for (std::int64_t phase = 0; phase < s.dilation; ++phase) {
     for (std::int64_t first = phase; first < out; first += 4 * std::int64_t{s.dilation}) {
       WinogradLine line;
-      line.first_out = first;
-      line.outs = static_cast<int>(std::min<std::int64_t>(4, divide_up(out - first, s.dilation)));
+      const auto outs = static_cast<int>(std::min<std::int64_t>(4, divide_up(out - first, s.dilation)));
+      line.outs[0] = {first, 0, outs};
       line.inside = true;
       for (int i = 0; i < 6; ++i) {
         const std::int64_t at = first + i * std::int64_t{s.dilation};
-        const bool used = i < line.outs + 2;
-        const std::int64_t source = used ? border_source(s.border, at, pad, in) : -1;
-        line.source[i] = source;
-        line.inside = line.inside && source >= 0;
+        line.source[i] = i < outs + 2 ? border_source(s.border, at, pad, in) : -1;
+        line.inside = line.inside && line.source[i] >= 0;
       }
       list.push_back(line);
     }
   }
   return list;
+}
+
+// One axis of a transposed convolution of stride 2. Output 2 i + phase is the sum over kernel rows r, phase +
+// pad - r even, of input i + (phase + pad - r) / 2: at most two that lie side by side.
+struct TransposedAxis {
+  WinogradTaps taps;
+  std::int64_t lowest[2] = {};  // of those inputs less i, by phase
+};
+
+TransposedAxis transposed_axis(int kernel, int pad) {
+  TransposedAxis axis;
+  for (int phase = 0; phase < 2; ++phase) {
+    std::fill_n(axis.taps.tap[phase], 3, -1);
+    int next = 0;
+    for (int r = (kernel - 1) - (kernel - 1 + phase + pad) % 2; r >= 0;
+         r -= 2) {  // the largest reads the lowest
+      if (next == 0) axis.lowest[phase] = (phase + pad - r) / 2;
+      axis.taps.tap[phase][next++] = r;
+    }
+  }
+  return axis;
+}
+
+std::vector<WinogradLine> transposed_lines(const WinogradShape& s, const TransposedAxis& axis,
+                                           bool vertical) {
+  const std::int64_t in = vertical ? s.in.h : s.in.w, out = vertical ? s.out.h : s.out.w;
+  const std::int64_t start = std::min(axis.lowest[0], axis.lowest[1]);
+  std::int64_t count = 0;
+  for (int phase = 0; phase < 2; ++phase)
+    count = std::max(count, divide_up((out - phase + 1) / 2 + axis.lowest[phase] - start, 5));
+  std::vector<WinogradLine> list;
+  for (std::int64_t t = 0; t < count; ++t) {
+    WinogradLine line;
+    line.inside = true;
+    const std::int64_t first = start + 5 * t;
+    for (int i = 0; i < 6; ++i) {
+      line.source[i] = first + i >= 0 && first + i < in ? first + i : -1;
+      line.inside = line.inside && line.source[i] >= 0;
+    }
+    for (int phase = 0; phase < 2; ++phase) {
+      const std::int64_t i = first - axis.lowest[phase], outs = (out - phase + 1) / 2;
+      line.outs[phase] = {2 * i + phase, static_cast<int>(std::clamp<std::int64_t>(-i, 0, 5)),
+                          static_cast<int>(std::clamp<std::int64_t>(outs - i, 0, 5))};
+    }
+    list.push_back(line);
+  }
+  return list;
+}
+
+void plan_transposed(WinogradPlan& plan) {
+  const TransposedAxis vertical = transposed_axis(plan.shape.kernel, plan.shape.pad_top);
+  const TransposedAxis horizontal = transposed_axis(plan.shape.kernel, plan.shape.pad_left);
+  plan.phases = plan.step = plan.taps = 2;
+  plan.pixels = 5;
+  plan.row_taps = vertical.taps;
+  plan.column_taps = horizontal.taps;
+  plan.rows = transposed_lines(plan.shape, vertical, true);
+  plan.columns = transposed_lines(plan.shape, horizontal, false);
+}
+
+// Of output channels in panels; those of each phase are padded to whole groups.
+std::int64_t panels_of(const WinogradPlan& plan) {
+  return divide_up(plan.phases * plan.phases * plan.filter_groups * kFilterGroup, plan.panel);
 }
 
 std::int64_t groups_of(const WinogradPlan& plan) {
@@ -112,7 +173,7 @@ void multiply_panel(const WinogradParams& p, const winograd::Inputs& inputs, win
 // follow.
 void multiply(const WinogradParams& p, float* inputs, float* own, std::int64_t first, std::int64_t count) {
   const WinogradPlan& plan = *p.plan;
-  const std::int64_t panels = divide_up(plan.shape.out.c, plan.panel);
+  const std::int64_t panels = panels_of(plan);
   const bool fit = depth_of(plan) == plan.shape.in.c;
   parallel_for(panels * count, 1, [&](std::int64_t begin, std::int64_t end) {
     float* filters = own + thread_index() * (plan.filters_floats + plan.products_floats);
@@ -142,8 +203,14 @@ WinogradPlan plan_winograd(const WinogradShape& shape, int threads, const winogr
   plan.kernels = which != nullptr ? which : &kernels();
   plan.shape = shape;
   plan.threads = threads;
-  plan.rows = lines(shape, true);
-  plan.columns = lines(shape, false);
+  plan.filter_groups = divide_up(shape.out.c, kFilterGroup);
+  if (shape.transposed) {
+    plan_transposed(plan);
+  } else {
+    plan.step = shape.dilation;
+    plan.rows = plain_lines(shape, true);
+    plan.columns = plain_lines(shape, false);
+  }
   plan.tiles = shape.in.n * static_cast<std::int64_t>(plan.rows.size() * plan.columns.size());
   plan.block_tiles = divide_up(plan.tiles, divide_up(plan.tiles, kMostBlockTiles));
   plan.panel = plan.kernels->panel;
@@ -165,7 +232,7 @@ std::size_t winograd_scratch_bytes(const WinogradPlan& plan) {
 double winograd_cost(const WinogradPlan& plan) {
   const auto tiles = static_cast<double>(plan.tiles);
   const auto in = static_cast<double>(divide_up(plan.shape.in.c, 16));
-  const auto out = static_cast<double>(divide_up(plan.shape.out.c, plan.panel) * plan.panel / 16);
+  const auto out = static_cast<double>(panels_of(plan) * plan.panel / 16);
   const auto passes =
       static_cast<double>(divide_up(divide_up(plan.tiles, plan.block_tiles), plan.blocks_at_once));
   const double multiplied = kPoints * tiles * static_cast<double>(plan.shape.in.c) * out / 0.85;
@@ -175,23 +242,28 @@ double winograd_cost(const WinogradPlan& plan) {
 
 double direct_cost(const WinogradShape& s) {
   const auto out = static_cast<double>(divide_up(s.out.c, 16));
-  return 9.0 * static_cast<double>(s.out.n * s.out.h * s.out.w * s.in.c) * out / 0.85;
+  const Dims& pixels = s.transposed ? s.in : s.out;
+  return s.kernel * s.kernel * static_cast<double>(pixels.n * pixels.h * pixels.w * s.in.c) * out / 0.85;
 }
 
-std::int64_t winograd_weight_floats(std::int64_t out_channels, std::int64_t in_channels) {
-  return divide_up(out_channels, kFilterGroup) * kFilterGroup * in_channels * 9;
+std::int64_t winograd_weight_floats(const WinogradShape& s) {
+  return divide_up(s.out.c, kFilterGroup) * kFilterGroup * s.in.c * s.kernel * s.kernel;
 }
 
-void pack_winograd_weight(const float* weight, std::int64_t out_channels, std::int64_t in_channels,
-                          float* packed) {
-  const std::int64_t row = in_channels * 9;  // floats of one output channel
-  parallel_for(divide_up(out_channels, kFilterGroup), 1, [&](std::int64_t begin, std::int64_t end) {
+void pack_winograd_weight(const WinogradShape& s, const float* weight, float* packed) {
+  const std::int64_t taps = std::int64_t{s.kernel} * s.kernel;
+  const std::int64_t in_stride = s.transposed ? s.out.c * taps : taps;
+  const std::int64_t out_stride = s.transposed ? taps : s.in.c * taps;
+  parallel_for(divide_up(s.out.c, kFilterGroup), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t g = begin; g < end; ++g) {
-      float* to = packed + g * kFilterGroup * row;
-      const std::int64_t channels = std::min(kFilterGroup, out_channels - g * kFilterGroup);
-      for (std::int64_t i = 0; i < row; ++i)
-        for (std::int64_t o = 0; o < kFilterGroup; ++o)
-          to[i * kFilterGroup + o] = o < channels ? weight[(g * kFilterGroup + o) * row + i] : 0.0f;
+      float* to = packed + g * kFilterGroup * s.in.c * taps;
+      const std::int64_t channels = std::min(kFilterGroup, s.out.c - g * kFilterGroup);
+      for (std::int64_t c = 0; c < s.in.c; ++c) {
+        const float* from = weight + c * in_stride + g * kFilterGroup * out_stride;
+        for (std::int64_t i = 0; i < taps; ++i, to += kFilterGroup)
+          for (std::int64_t o = 0; o < kFilterGroup; ++o)
+            to[o] = o < channels ? from[o * out_stride + i] : 0.0f;
+      }
     }
   });
 }

@@ -60,14 +60,29 @@ HWY_INLINE void filter_line(const V* g, std::ptrdiff_t step, V* to) {
   to[5] = g2;
 }
 
-// A^T m: six points to four pixels.
+// The same of two taps.
+HWY_INLINE void short_filter_line(const V* g, std::ptrdiff_t step, V* to) {
+  const V g0 = g[0], g1 = g[step];
+  const V near = times(g0, -1.0f / 6.0f), far = times(g0, 1.0f / 24.0f);
+  to[0] = times(g0, 0.25f);
+  to[1] = plus(near, g1, -1.0f / 6.0f);
+  to[2] = plus(near, g1, 1.0f / 6.0f);
+  to[3] = plus(far, g1, 1.0f / 12.0f);
+  to[4] = plus(far, g1, -1.0f / 12.0f);
+  to[5] = g1;
+}
+
+// A^T m: six points to four or five pixels.
+template <int pixels>
 HWY_INLINE void output_line(const V* m, std::ptrdiff_t step, V* to) {
   const V sum = hn::Add(m[step], m[2 * step]), difference = hn::Sub(m[step], m[2 * step]);
   const V sum2 = hn::Add(m[3 * step], m[4 * step]), difference2 = hn::Sub(m[3 * step], m[4 * step]);
   to[0] = hn::Add(hn::Add(m[0], sum), sum2);
   to[1] = plus(difference, difference2, 2.0f);
   to[2] = plus(sum, sum2, 4.0f);
-  to[3] = hn::Add(plus(difference, difference2, 8.0f), m[5 * step]);
+  to[3] = plus(difference, difference2, 8.0f);
+  if (pixels == 5) to[4] = plus(sum, sum2, 16.0f);
+  to[pixels - 1] = hn::Add(to[pixels - 1], m[5 * step]);
 }
 
 // 6x6 pixels of kLanes channels; `plane` is the first channel of pixel 0, 0.
@@ -133,30 +148,72 @@ void transform_inputs(const InputJob& job) {
   }
 }
 
+// One filter of kLanes output channels to 36 points.
+template <int taps>
+HWY_INLINE void transform_filter(const V* g, float* to, std::ptrdiff_t point) {
+  V half[6 * taps], line[6];
+  for (int i = 0; i < taps; ++i) {
+    if (taps == 3) {
+      filter_line(g + i, taps, line);
+    } else {
+      short_filter_line(g + i, taps, line);
+    }
+    for (int y = 0; y < 6; ++y) half[taps * y + i] = line[y];
+  }
+  for (int y = 0; y < 6; ++y) {
+    if (taps == 3) {
+      filter_line(half + taps * y, 1, line);
+    } else {
+      short_filter_line(half + taps * y, 1, line);
+    }
+    for (int i = 0; i < 6; ++i) hn::Store(line[i], D(), to + (6 * y + i) * point);
+  }
+}
+
+// A vector of a panel: which phase's output channels it holds. Channels of a phase stand in whole groups.
+struct Place {
+  std::int64_t phase, group, lane;
+  std::int64_t channel() const { return group * kFilterGroup + lane; }
+};
+HWY_INLINE Place place_of(const WinogradPlan& plan, std::int64_t channel) {
+  const std::int64_t group = channel / kFilterGroup;
+  return {group / plan.filter_groups, group % plan.filter_groups, channel % kFilterGroup};
+}
+
+template <int taps>
+void transform_column(const FilterJob& job, const Place& place, float* to) {
+  const D tag;
+  const WinogradPlan& plan = *job.plan;
+  const int kernel = plan.shape.kernel, size = kernel * kernel;
+  const int* rows = plan.row_taps.tap[place.phase / plan.phases];
+  const int* columns = plan.column_taps.tap[place.phase % plan.phases];
+  std::ptrdiff_t offset[taps * taps];
+  for (int i = 0; i < taps * taps; ++i) {
+    const int row = rows[i / taps], column = columns[i % taps];
+    offset[i] = row < 0 || column < 0 ? -1 : (row * kernel + column) * kFilterGroup;
+  }
+  const float* from =
+      job.packed + (place.group * plan.shape.in.c + job.first_in) * size * kFilterGroup + place.lane;
+  V g[taps * taps];
+  for (std::int64_t c = 0; c < job.depth; ++c, from += size * kFilterGroup, to += kPanel) {
+    for (int i = 0; i < taps * taps; ++i)
+      g[i] = taps == 2 && offset[i] < 0 ? hn::Zero(tag) : hn::LoadU(tag, from + offset[i]);
+    transform_filter<taps>(g, to, job.point);
+  }
+}
+
 void transform_filters(const FilterJob& job) {
   const D tag;
-  const WinogradShape& shape = job.plan->shape;
-  V g[9], half[18], line[6];
   for (int v = 0; v < kVectors; ++v) {
-    const std::int64_t channel = job.first_out + v * kLanes;
+    const Place place = place_of(*job.plan, job.first_out + v * kLanes);
     float* to = job.to + v * kLanes;
-    if (channel >= shape.out.c) {  // behind the last group of packed filters
+    if (place.phase >= job.plan->phases * job.plan->phases) {  // behind the last group of packed filters
       for (std::int64_t c = 0; c < job.depth; ++c, to += kPanel)
         for (int p = 0; p < kPoints; ++p) hn::Store(hn::Zero(tag), tag, to + p * job.point);
-      continue;
-    }
-    const float* from = job.packed + (channel / kFilterGroup * shape.in.c + job.first_in) * 9 * kFilterGroup +
-                        channel % kFilterGroup;
-    for (std::int64_t c = 0; c < job.depth; ++c, from += 9 * kFilterGroup, to += kPanel) {
-      for (int i = 0; i < 9; ++i) g[i] = hn::LoadU(tag, from + i * kFilterGroup);
-      for (int i = 0; i < 3; ++i) {
-        filter_line(g + i, 3, line);
-        for (int y = 0; y < 6; ++y) half[3 * y + i] = line[y];
-      }
-      for (int y = 0; y < 6; ++y) {
-        filter_line(half + 3 * y, 1, line);
-        for (int i = 0; i < 6; ++i) hn::Store(line[i], tag, to + (6 * y + i) * job.point);
-      }
+    } else if (job.plan->taps == 3) {
+      transform_column<3>(job, place, to);
+    } else {
+      transform_column<2>(job, place, to);
     }
   }
 }
@@ -215,98 +272,125 @@ void multiply(const ProductJob& job) {
   }
 }
 
-// Where vectors of one tile go; offsets in floats from an image's first.
+constexpr int kMostPixels = 25;
+
+// The output pixels of one phase of a tile that exist: their numbers in the output, and in the tile.
 struct Pixels {
-  std::ptrdiff_t offset[16];
+  std::int64_t at[kMostPixels];
+  int tile[kMostPixels];
   int count = 0;
-  std::ptrdiff_t channel = 0;  // of the vector: offset of its block
 };
 
-HWY_INLINE void epilogue_step(const ElementwiseStep& step, std::int64_t channel, const float* other,
+HWY_INLINE void find_pixels(const WinogradLine& row, const WinogradLine& column, const WinogradParams& p,
+                            std::int64_t phase, Pixels& pixels) {
+  const WinogradPlan& plan = *p.plan;
+  const WinogradOuts& rows = row.outs[phase / plan.phases];
+  const WinogradOuts& columns = column.outs[phase % plan.phases];
+  pixels.count = 0;
+  for (int r = rows.begin; r < rows.end; ++r) {
+    for (int i = columns.begin; i < columns.end; ++i) {
+      pixels.at[pixels.count] = (rows.first + r * plan.step) * p.out.dims.w + columns.first + i * plan.step;
+      pixels.tile[pixels.count++] = plan.pixels * r + i;
+    }
+  }
+}
+
+HWY_INLINE float* channel_of(const TensorRef& t, std::int64_t image, std::int64_t channel) {
+  return t.data + image * t.batch_stride + channel / t.block * t.plane() + channel % t.block;
+}
+
+template <int count>
+HWY_INLINE void epilogue_step(const ElementwiseStep& step, std::int64_t image, std::int64_t channel,
                               const Pixels& pixels, V* y) {
   const D tag;
   const V zero = hn::Zero(tag);
   switch (step.kind) {
     case ElementwiseKind::relu:
-      for (int i = 0; i < 16; ++i) y[i] = hn::IfThenElse(hn::Lt(y[i], zero), zero, y[i]);
+      for (int i = 0; i < count; ++i) y[i] = hn::IfThenElse(hn::Lt(y[i], zero), zero, y[i]);
       break;
     case ElementwiseKind::leaky_relu:
-      for (int i = 0; i < 16; ++i) y[i] = hn::IfThenElse(hn::Lt(y[i], zero), times(y[i], step.alpha), y[i]);
+      for (int i = 0; i < count; ++i)
+        y[i] = hn::IfThenElse(hn::Lt(y[i], zero), times(y[i], step.alpha), y[i]);
       break;
     case ElementwiseKind::scalar_affine:
-      for (int i = 0; i < 16; ++i) y[i] = hn::Add(times(y[i], step.alpha), hn::Set(tag, step.beta));
+      for (int i = 0; i < count; ++i) y[i] = hn::Add(times(y[i], step.alpha), hn::Set(tag, step.beta));
       break;
     case ElementwiseKind::channel_affine: {
       const V scale = hn::LoadU(tag, step.scale + channel), shift = hn::LoadU(tag, step.shift + channel);
-      for (int i = 0; i < 16; ++i) y[i] = hn::Add(hn::Mul(y[i], scale), shift);
+      for (int i = 0; i < count; ++i) y[i] = hn::Add(hn::Mul(y[i], scale), shift);
       break;
     }
-    case ElementwiseKind::add:
-      for (int i = 0; i < pixels.count; ++i) y[i] = hn::Add(y[i], hn::LoadU(tag, other + pixels.offset[i]));
+    case ElementwiseKind::add: {
+      const float* other = channel_of(step.other, image, channel);
+      for (int i = 0; i < pixels.count; ++i) {
+        V& to = y[pixels.tile[i]];
+        to = hn::Add(to, hn::LoadU(tag, other + pixels.at[i] * step.other.block));
+      }
       break;
+    }
     default: break;  // not a step of this kernel
   }
 }
 
 // A^T m A of kLanes channels of one tile, the tile's rows of pixels one after another.
+template <int pixels>
 HWY_INLINE void output_tile(const float* products, std::ptrdiff_t point, V* y) {
-  V m[36], half[24], line[4];
+  V m[kPoints], half[6 * pixels], line[pixels];
   for (int p = 0; p < kPoints; ++p) m[p] = hn::Load(D(), products + p * point);
   for (int i = 0; i < 6; ++i) {
-    output_line(m + i, 6, line);
-    for (int r = 0; r < 4; ++r) half[6 * r + i] = line[r];
+    output_line<pixels>(m + i, 6, line);
+    for (int r = 0; r < pixels; ++r) half[6 * r + i] = line[r];
   }
-  for (int r = 0; r < 4; ++r) output_line(half + 6 * r, 1, y + 4 * r);
+  for (int r = 0; r < pixels; ++r) output_line<pixels>(half + 6 * r, 1, y + pixels * r);
 }
 
-Pixels pixels_of(const WinogradLine& row, const WinogradLine& column, const WinogradParams& p) {
-  Pixels pixels;
-  const std::int64_t step = p.plan->shape.dilation;
-  for (int r = 0; r < row.outs; ++r)
-    for (int i = 0; i < column.outs; ++i)
-      pixels.offset[pixels.count++] =
-          ((row.first_out + r * step) * p.out.dims.w + column.first_out + i * step) * p.out.block;
-  return pixels;
+template <int size>
+HWY_INLINE void store_tile(const WinogradParams& p, const float* products, std::ptrdiff_t point,
+                           std::int64_t image, std::int64_t channel, const Pixels& pixels) {
+  constexpr int kCount = size * size;
+  const D tag;
+  V y[kCount];
+  output_tile<size>(products, point, y);
+  if (p.bias != nullptr) {
+    const V bias = hn::LoadU(tag, p.bias + channel);
+    for (int i = 0; i < kCount; ++i) y[i] = hn::Add(y[i], bias);
+  }
+  for (const ElementwiseStep& step : p.steps) epilogue_step<kCount>(step, image, channel, pixels, y);
+  if (channel + kLanes > p.out.dims.c) {  // padding channels hold 0 whatever the steps made of them
+    const auto real = static_cast<std::size_t>(std::max<std::int64_t>(0, p.out.dims.c - channel));
+    for (int i = 0; i < kCount; ++i) y[i] = hn::IfThenElseZero(hn::FirstN(tag, real), y[i]);
+  }
+  float* to = channel_of(p.out, image, channel);
+  if (pixels.count == kCount) {
+    for (int i = 0; i < kCount; ++i) hn::StoreU(y[i], tag, to + pixels.at[i] * p.out.block);
+  } else {
+    for (int i = 0; i < pixels.count; ++i)
+      hn::StoreU(y[pixels.tile[i]], tag, to + pixels.at[i] * p.out.block);
+  }
 }
 
 void transform_outputs(const OutputJob& job) {
-  const D tag;
   const WinogradParams& p = *job.params;
   const WinogradPlan& plan = *p.plan;
   const auto per_row = static_cast<std::int64_t>(plan.columns.size());
   const auto per_image = per_row * static_cast<std::int64_t>(plan.rows.size());
-  const std::int64_t channels =
-      std::min<std::int64_t>(kPanel, p.out.blocks() * p.out.block - job.first_channel);
+  const std::int64_t stored = p.out.blocks() * p.out.block;
+  Pixels pixels;
   for (std::int64_t t = 0; t < job.tiles; ++t) {
-    const std::int64_t tile = job.first_tile + t, image = tile / per_image, place = tile % per_image;
-    const WinogradLine& row = plan.rows[static_cast<std::size_t>(place / per_row)];
-    const WinogradLine& column = plan.columns[static_cast<std::size_t>(place % per_row)];
-    const Pixels pixels = pixels_of(row, column, p);
-    for (std::int64_t v = 0; v < channels; v += kLanes) {
-      V y[16];
-      output_tile(job.products + t * kPanel + v, job.point, y);
-      if (pixels.count < 16) {  // those that exist come first
-        for (int r = 0, i = 0; r < row.outs; ++r)
-          for (int x = 0; x < column.outs; ++x) y[i++] = y[4 * r + x];
+    const std::int64_t tile = job.first_tile + t, image = tile / per_image, number = tile % per_image;
+    const WinogradLine& row = plan.rows[static_cast<std::size_t>(number / per_row)];
+    const WinogradLine& column = plan.columns[static_cast<std::size_t>(number % per_row)];
+    std::int64_t phase = -1;  // of `pixels`
+    for (int v = 0; v < kPanel; v += kLanes) {
+      const Place place = place_of(plan, job.first_channel + v);
+      if (place.phase >= plan.phases * plan.phases || place.channel() >= stored) continue;
+      if (phase != place.phase) find_pixels(row, column, p, phase = place.phase, pixels);
+      const float* products = job.products + t * kPanel + v;
+      if (plan.pixels == 4) {
+        store_tile<4>(p, products, job.point, image, place.channel(), pixels);
+      } else {
+        store_tile<5>(p, products, job.point, image, place.channel(), pixels);
       }
-      const std::int64_t channel = job.first_channel + v;
-      if (p.bias != nullptr) {
-        const V bias = hn::LoadU(tag, p.bias + channel);
-        for (int i = 0; i < 16; ++i) y[i] = hn::Add(y[i], bias);
-      }
-      const std::ptrdiff_t block = channel / p.out.block * p.out.plane() + channel % p.out.block;
-      for (const ElementwiseStep& step : p.steps)
-        epilogue_step(step, channel,
-                      step.kind == ElementwiseKind::add
-                          ? step.other.data + image * step.other.batch_stride + block
-                          : nullptr,
-                      pixels, y);
-      if (channel + kLanes > p.out.dims.c) {  // padding channels hold 0 whatever the steps made of them
-        const auto real = static_cast<std::size_t>(std::max<std::int64_t>(0, p.out.dims.c - channel));
-        for (int i = 0; i < 16; ++i) y[i] = hn::IfThenElseZero(hn::FirstN(tag, real), y[i]);
-      }
-      float* to = p.out.data + image * p.out.batch_stride + block;
-      for (int i = 0; i < pixels.count; ++i) hn::StoreU(y[i], tag, to + pixels.offset[i]);
     }
   }
 }

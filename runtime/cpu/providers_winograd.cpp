@@ -1,4 +1,5 @@
-// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3), where that is faster than the direct form.
+// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3), and transposed ones of stride 2 by F(5x5, 2x2),
+// where that is faster than the direct form.
 //
 // The choice is a fixed rule over the layer's channels, not a timing: every process makes the same one, so
 // results repeat to the bit, and nothing is measured or cached at start. It does not ask for the size of the
@@ -103,15 +104,18 @@ ValueId overwritable(std::span<const EpilogueStep> steps, const Lowering& loweri
 // proportions are the same.
 bool pays(WinogradShape shape) {
   constexpr std::int64_t kUsual = 64;
+  const std::int64_t out = shape.transposed ? 2 * kUsual : kUsual;
   shape.in = {1, shape.in.c, kUsual, kUsual};
-  shape.out = {1, shape.out.c, kUsual, kUsual};
+  shape.out = {1, shape.out.c, out, out};
   shape.dilation = shape.pad_top = shape.pad_left = 1;
   return winograd_cost(plan_winograd(shape, 1)) * kMargin < direct_cost(shape);
 }
 
 std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, const Convolution& op) {
-  if (op.transposed || op.enlarged || op.kernel_h != 3 || op.kernel_w != 3 || op.stride != 1)
-    return std::nullopt;
+  const bool plain = !op.transposed && op.kernel_h == 3 && op.kernel_w == 3 && op.stride == 1;
+  const bool phases = op.transposed && (op.kernel_h == 3 || op.kernel_h == 4) && op.kernel_h == op.kernel_w &&
+                      op.stride == 2 && op.dilation == 1 && op.pad_mode == PadMode::zero;
+  if (op.enlarged || (!plain && !phases)) return std::nullopt;
   if (winograd_lanes() < 4) return std::nullopt;  // no vectors
   WinogradShape shape;
   shape.in = lowering.dims(node.inputs[0]);
@@ -120,6 +124,8 @@ std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, con
   shape.pad_top = op.pad_top;
   shape.pad_left = op.pad_left;
   shape.border = border_kind(op.pad_mode);
+  shape.transposed = op.transposed;
+  shape.kernel = op.kernel_h;
   // Where nobody has a good direct form, it always pays.
   if (lowering.allowed("onednn") && !pays(shape)) return std::nullopt;
   return plan_winograd(shape, max_threads());
@@ -149,14 +155,15 @@ bool serve_winograd(const Node& node, Lowering& lowering) {
   places.in = lowering.read(x, stands % winograd_lanes() == 0 ? stands : winograd_block());
   places.out = overwritten != kNone ? lowering.overwrite(overwritten) : lowering.write(winograd_block());
   places.scratch = lowering.scratch(static_cast<std::int64_t>(winograd_scratch_bytes(*made)));
-  const std::int64_t in = made->shape.in.c, out = made->shape.out.c;
+  const WinogradShape shape = made->shape;
   WinogradParams params;
   params.bias = lowering.weights().bias(layer);
   params.weight = lowering.weights().custom(
-      layer, "winograd", winograd_weight_floats(out, in),
-      [=](const float* weight, float* packed) { pack_winograd_weight(weight, out, in, packed); });
+      layer, "winograd", winograd_weight_floats(shape),
+      [shape](const float* weight, float* packed) { pack_winograd_weight(shape, weight, packed); });
   lowering.emit(std::make_unique<WinogradStep>(*std::move(made), places, params, std::move(fused)),
-                "winograd f(4x4)", places.out.dims, macs(lowering.graph(), node));
+                shape.transposed ? "winograd f(5x5)" : "winograd f(4x4)", places.out.dims,
+                macs(lowering.graph(), node));
   if (!left.empty()) emit_elementwise(node, lowering, places.out, places.out, left);
   return true;
 }

@@ -16,13 +16,16 @@ namespace {
 using test::Guarded;
 using test::Random;
 
-constexpr double kTolerance = 1e-5;  // of the largest value, against sums in double
+// Of the largest value, against sums in double; the fifth pixel of F(5x5, 2x2) is a sum with factors up
+// to 16.
+constexpr double kTolerance = 1e-5, kTransposedTolerance = 2e-5;
 
 struct Case {
   Dims in;
   std::int64_t out_channels;
   int dilation = 1, pad = 1, extra = 0;  // `extra` rows and columns of padding more at the far side
   BorderKind border = BorderKind::zero;
+  int transposed = 0;  // kernel of a transposed convolution of stride 2; `extra` is its output padding
 };
 
 std::vector<float> filled(std::int64_t count, std::uint64_t seed) {
@@ -49,14 +52,18 @@ class Aligned {
 class Problem {
  public:
   explicit Problem(const Case& c) : case_(c) {
-    const std::int64_t shrinks = 2 * c.dilation - 2 * c.pad - c.extra;
-    shape_ = {c.in,    {c.in.n, c.out_channels, c.in.h - shrinks, c.in.w - shrinks}, c.dilation, c.pad, c.pad,
-              c.border};
-    weight_ = filled(c.out_channels * c.in.c * 9, 5);
+    shape_.in = c.in;
+    shape_.out = {c.in.n, c.out_channels, extent(c.in.h), extent(c.in.w)};
+    shape_.dilation = c.dilation;
+    shape_.pad_top = shape_.pad_left = c.pad;
+    shape_.border = c.border;
+    shape_.transposed = c.transposed > 0;
+    shape_.kernel = c.transposed > 0 ? c.transposed : 3;
+    weight_ = filled(c.out_channels * c.in.c * shape_.kernel * shape_.kernel, 5);
     const std::int64_t padded = (c.out_channels + 15) / 16 * 16;
     bias_ = filled(padded, 6), scale_ = filled(padded, 7), shift_ = filled(padded, 8);
-    packed_.resize(static_cast<std::size_t>(winograd_weight_floats(c.out_channels, c.in.c)));
-    pack_winograd_weight(weight_.data(), c.out_channels, c.in.c, packed_.data());
+    packed_.resize(static_cast<std::size_t>(winograd_weight_floats(shape_)));
+    pack_winograd_weight(shape_, weight_.data(), packed_.data());
   }
 
   const WinogradShape& shape() const { return shape_; }
@@ -72,20 +79,32 @@ class Problem {
 
   // The sum and the bias, in double.
   double direct(Guarded& x, std::int64_t n, std::int64_t o, std::int64_t y, std::int64_t w) const {
+    const int kernel = shape_.kernel;
     double sum = bias_[static_cast<std::size_t>(o)];
-    for (int i = 0; i < 9; ++i) {
-      const std::int64_t row = border_source(case_.border, y + i / 3 * case_.dilation, case_.pad, case_.in.h);
-      const std::int64_t column =
-          border_source(case_.border, w + i % 3 * case_.dilation, case_.pad, case_.in.w);
+    for (int i = 0; i < kernel * kernel; ++i) {
+      const std::int64_t row = source(y, i / kernel, case_.in.h), column = source(w, i % kernel, case_.in.w);
       if (row < 0 || column < 0) continue;
-      for (std::int64_t c = 0; c < case_.in.c; ++c)
+      for (std::int64_t c = 0; c < case_.in.c; ++c) {
+        const std::int64_t filter = shape_.transposed ? c * case_.out_channels + o : o * case_.in.c + c;
         sum +=
-            double{weight_[static_cast<std::size_t>((o * case_.in.c + c) * 9 + i)]} * x.at(n, c, row, column);
+            double{weight_[static_cast<std::size_t>(filter * kernel * kernel + i)]} * x.at(n, c, row, column);
+      }
     }
     return sum;
   }
 
  private:
+  std::int64_t extent(std::int64_t in) const {
+    if (case_.transposed > 0) return 2 * (in - 1) + case_.transposed - 2 * case_.pad + case_.extra;
+    return in - 2 * case_.dilation + 2 * case_.pad + case_.extra;
+  }
+  // The input that tap number `tap` of an output reads; -1 = none.
+  std::int64_t source(std::int64_t out, int tap, std::int64_t in) const {
+    if (!shape_.transposed) return border_source(case_.border, out + tap * case_.dilation, case_.pad, in);
+    const std::int64_t twice = out + case_.pad - tap;
+    return twice % 2 == 0 && twice >= 0 && twice / 2 < in ? twice / 2 : -1;
+  }
+
   Case case_;
   WinogradShape shape_;
   std::vector<float> weight_, bias_, scale_, shift_, packed_;
@@ -126,7 +145,8 @@ void check(const Case& c, const winograd::Kernels* kernels, std::int64_t in_bloc
   x.fill(9, -1, 1);
   CHECK(test::same_for_any_threads(out, [&](Guarded& o) { p.run(x, o, {}, kernels); }));
   CHECK(out.intact());
-  CHECK(error_of(p, x, out, [](double sum, auto...) { return sum; }) < kTolerance);
+  CHECK(error_of(p, x, out, [](double sum, auto...) { return sum; }) <
+        (c.transposed > 0 ? kTransposedTolerance : kTolerance));
 }
 
 TEST_CASE(
@@ -159,8 +179,28 @@ TEST_CASE("every padding and dilation, in place") {
   }
 }
 
-TEST_CASE("the epilogue runs in the output transform, in order") {
-  const Problem p({{2, 20, 9, 7}, 35, 2, 2});
+TEST_CASE("transposed convolutions of stride 2: all kernels, paddings, sizes, channel counts and layouts") {
+  const auto transposed = [](Dims in, std::int64_t out, int kernel, int pad, int extra) {
+    return Case{in, out, 1, pad, extra, BorderKind::zero, kernel};
+  };
+  for (const winograd::Kernels* kernels : winograd::every_kernels()) {
+    for (const int kernel : {3, 4}) {
+      for (const int pad : {0, 1, 2}) {
+        for (const int extra : {0, 1}) {
+          check(transposed({1, 5, 3, 4}, 7, kernel, pad, extra), kernels, 16, 16);
+          check(transposed({2, 20, 12, 15}, 35, kernel, pad, extra), kernels, 16, 16);
+        }
+      }
+      for (const std::int64_t size : {2, 5, 6, 9, 11})
+        check(transposed({1, 3, size, size + 1}, 16, kernel, 1, 0), kernels, 16, 16);
+      check(transposed({1, 200, 8, 8}, 48, kernel, 1, 0), kernels, 16, 48);
+      check(transposed({1, 16, 64, 65}, 32, kernel, 1, 1), kernels, 16, 16);
+      if (kernels->lanes <= 8) check(transposed({1, 9, 8, 8}, 24, kernel, 1, 0), kernels, 8, 8);
+    }
+  }
+}
+
+void check_epilogues(const Problem& p) {
   Guarded x(p.shape().in, 16), other(p.shape().out, 16, 64);
   x.fill(9, -1, 1);
   other.fill(10, -4, 4);
@@ -204,6 +244,11 @@ TEST_CASE("the epilogue runs in the output transform, in order") {
   }
 }
 
+TEST_CASE("the epilogue runs in the output transform, in order") {
+  check_epilogues(Problem({{2, 20, 9, 7}, 35, 2, 2}));
+  check_epilogues(Problem({{2, 20, 9, 7}, 35, 1, 1, 0, BorderKind::zero, 4}));
+}
+
 TEST_CASE("all instruction sets with fused products give the same bits") {
   const Problem p({{1, 70, 14, 19}, 40});
   Guarded x(p.shape().in, 16);
@@ -232,7 +277,7 @@ TEST_CASE("NaN of an input reaches the tiles that read it, and no other") {
 TEST_CASE("the larger the work, the more Winograd pays; with few pixels and channels it does not") {
   const auto gain = [](std::int64_t channels, std::int64_t size) {
     const Dims dims{1, channels, size, size};
-    const WinogradShape shape{dims, dims, 1, 1, 1};
+    const WinogradShape shape{dims, dims, 1, 1, 1, BorderKind::zero, false, 3};
     return direct_cost(shape) / winograd_cost(plan_winograd(shape, 1));
   };
   CHECK(gain(512, 32) > 2.5);

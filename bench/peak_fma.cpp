@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -88,6 +89,28 @@ double peak_macs_per_second(int threads) {
     const bool real = std::all_of(results.begin(), results.end(), [](float r) { return r > 0; });
     const double macs = static_cast<double>(kRounds) * kChains * kernel.lanes * threads;
     if (real) best = std::max(best, macs / seconds);
+  }
+  return best;
+}
+
+double peak_bytes_per_second(int threads) {
+  constexpr std::size_t kBytes = std::size_t{64}
+                                 << 20;  // of each of two blocks of a thread: beyond any cache
+  constexpr int kRuns = 4;
+  struct Blocks {
+    std::vector<char> from = std::vector<char>(kBytes, 1), to = std::vector<char>(kBytes, 2);
+  };
+  std::vector<Blocks> blocks(static_cast<std::size_t>(threads));
+  double best = 0;
+  for (int run = 0; run < kRuns; ++run) {
+    std::vector<std::thread> others;
+    const auto start = std::chrono::steady_clock::now();
+    for (std::size_t t = 1; t < blocks.size(); ++t)
+      others.emplace_back([&blocks, t] { std::memcpy(blocks[t].to.data(), blocks[t].from.data(), kBytes); });
+    std::memcpy(blocks[0].to.data(), blocks[0].from.data(), kBytes);
+    for (std::thread& other : others) other.join();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    best = std::max(best, 2.0 * kBytes * threads / seconds);
   }
   return best;
 }

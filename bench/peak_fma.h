@@ -9,4 +9,8 @@ double peak_macs_per_second(int threads);
 
 const char* peak_instructions();  // "avx512f", "avx2 fma", "portable": what the figure was measured with
 
+// Bytes read and written a second by copies on this many threads: the best of a few. Takes about a tenth of a
+// second.
+double peak_bytes_per_second(int threads);
+
 }  // namespace cuhue::bench

@@ -1,5 +1,6 @@
 // A prepared program runs without allocating.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <memory>
@@ -15,6 +16,12 @@ namespace {
 using test::allocations_of;
 using test::AllocationTally;
 
+long page_faults() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt + usage.ru_majflt;
+}
+
 TEST_CASE("a steady-state run allocates nothing of its own") {
   for (const char* name : {"lite", "eccv16"}) {
     const Network& network = network_or_throw(name);
@@ -28,6 +35,12 @@ TEST_CASE("a steady-state run allocates nothing of its own") {
     MESSAGE(std::string(name) << ": cuhue " << t.own << ", oneDNN " << t.onednn << ", OpenMP " << t.openmp
                               << ", other " << t.other << ", " << t.bytes << " bytes in all");
     CHECK(t.own == 0);
+    // Every page a run touches was touched before. A megabyte of new memory would be 256 of them.
+    const long before = page_faults();
+    program->run();
+    const long faults = page_faults() - before;
+    MESSAGE(std::string(name) << ": " << faults << " page faults");
+    CHECK(faults < 64);
     CHECK(t.other == 0);
     CHECK(t.bytes < 256 * 1024);
   }

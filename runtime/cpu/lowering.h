@@ -31,6 +31,8 @@ class Lowering : public LoweringBooks {
   Place read(ValueId v, std::int64_t block, bool dense = false);
   // Where the current node's output goes, in this layout: a new buffer, or its slice of a concatenation.
   Place write(std::int64_t block, bool dense = false);
+  // Is the current node's output a part of a concatenation?
+  bool writes_slice() const { return slice(node()->output).has_value(); }
   // The current node's output takes the memory of this input, which nothing reads later.
   bool may_overwrite(ValueId v) const;
   Place overwrite(ValueId v);

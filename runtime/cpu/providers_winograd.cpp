@@ -65,7 +65,13 @@ bool is_fusible(const Node& node, const Lowering& lowering, const EpilogueStep& 
          activation->kind == ActivationKind::leaky_relu;
 }
 
-// The step, its residual read in the layout of the result unless it is where the result goes.
+// The layout a value is read in: its own where vectors can be loaded from that.
+std::int64_t readable_block(const Lowering& lowering, ValueId v) {
+  const std::int64_t stands = lowering.place(v).block;
+  return stands % winograd_lanes() == 0 ? stands : winograd_block();
+}
+
+// The step; a residual is read where it stands unless it is where the result goes.
 Fused fuse(const Node& node, Lowering& lowering, const EpilogueStep& step, ValueId overwritten) {
   Fused fused;
   if (const auto* activation = std::get_if<Activation>(&step)) {
@@ -83,7 +89,8 @@ Fused fuse(const Node& node, Lowering& lowering, const EpilogueStep& step, Value
   } else {
     const ValueId value = std::get<Residual>(step).value;
     fused.step.kind = ElementwiseKind::add;
-    fused.other = value == overwritten ? lowering.place(value) : lowering.read(value, winograd_block());
+    fused.other =
+        value == overwritten ? lowering.place(value) : lowering.read(value, readable_block(lowering, value));
   }
   return fused;
 }
@@ -92,7 +99,7 @@ Fused fuse(const Node& node, Lowering& lowering, const EpilogueStep& step, Value
 ValueId overwritable(std::span<const EpilogueStep> steps, const Lowering& lowering) {
   for (const EpilogueStep& step : steps) {
     const auto* residual = std::get_if<Residual>(&step);
-    if (residual != nullptr && lowering.place(residual->value).block == winograd_block() &&
+    if (residual != nullptr && lowering.place(residual->value).block % winograd_lanes() == 0 &&
         lowering.may_overwrite(residual->value)) {
       return residual->value;
     }
@@ -109,6 +116,13 @@ bool pays(WinogradShape shape) {
   shape.out = {1, shape.out.c, out, out};
   shape.dilation = shape.pad_top = shape.pad_left = 1;
   return winograd_cost(plan_winograd(shape, 1)) * kMargin < direct_cost(shape);
+}
+
+// Channels last after channels last, so that what oneDNN reads and writes so is not copied; but parts of a
+// concatenation stand next to each other only in blocks.
+std::int64_t written_block(const WinogradShape& shape, std::int64_t read, const Lowering& lowering) {
+  const bool last = read == shape.in.c && read > winograd_block() && shape.out.c % winograd_lanes() == 0;
+  return last && !lowering.writes_slice() ? std::max(shape.out.c, winograd_block()) : winograd_block();
 }
 
 std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, const Convolution& op) {
@@ -145,15 +159,15 @@ bool serve_winograd(const Node& node, Lowering& lowering) {
   const auto inside = std::span(op->epilogue).first(count), left = std::span(op->epilogue).subspan(count);
 
   const ValueId x = node.inputs[0];
-  const std::int64_t stands = lowering.place(x).block;
   const ValueId overwritten = overwritable(inside, lowering);
   std::vector<Fused> fused;
   fused.reserve(count);
   for (const EpilogueStep& step : inside) fused.push_back(fuse(node, lowering, step, overwritten));
 
   WinogradStep::Places places;
-  places.in = lowering.read(x, stands % winograd_lanes() == 0 ? stands : winograd_block());
-  places.out = overwritten != kNone ? lowering.overwrite(overwritten) : lowering.write(winograd_block());
+  places.in = lowering.read(x, readable_block(lowering, x));
+  places.out = overwritten != kNone ? lowering.overwrite(overwritten)
+                                    : lowering.write(written_block(made->shape, places.in.block, lowering));
   places.scratch = lowering.scratch(static_cast<std::int64_t>(winograd_scratch_bytes(*made)));
   const WinogradShape shape = made->shape;
   WinogradParams params;

@@ -30,6 +30,7 @@ void CpuWeights::with_weight(const LayerParams& layer, const std::function<void(
   const std::vector<double> scales = weight_scale(*source_, layer, weight);
   if (scales.empty()) {
     use(weight.data());
+    source_->release(*layer.weight);
   } else {
     const std::vector<std::int64_t> shape = weight_shape(layer);
     const auto out = static_cast<std::int64_t>(scales.size());
@@ -46,9 +47,9 @@ void CpuWeights::with_weight(const LayerParams& layer, const std::function<void(
         }
       }
     });
+    source_->release(*layer.weight);  // before what it is packed into is there
     use(folded.data());
   }
-  source_->release(*layer.weight);
 }
 
 const float* CpuWeights::plain(const LayerParams& layer) {
@@ -77,9 +78,18 @@ const float* CpuWeights::packed(const LayerParams& layer, const onednn::WeightLa
 const float* CpuWeights::packed_phases(const LayerParams& layer, const onednn::WeightLayout& layout) {
   const auto floats = static_cast<std::int64_t>(layout.bytes() / sizeof(float));
   return custom(layer, "phases " + layout.id(), floats, [&](const float* weight, float* to) {
-    const auto count = static_cast<std::size_t>(count_of(*layer.weight));
-    const std::vector<float> phases = phase_kernels(enlarged_kernel({weight, count}));
-    onednn::pack_weights(layer.name, phases.data(), layout, to);
+    // An output channel at a time: a whole enlarged kernel beside the phases would be the peak of loading.
+    const auto channels = static_cast<std::size_t>(channels_of(layer));
+    const std::size_t plain = static_cast<std::size_t>(count_of(*layer.weight)) / channels;  // of a channel
+    const std::size_t phase = plain / 9 * 4;
+    // Not on the heap, which would keep it for long after.
+    const Arena phases(kPhases * channels * phase * sizeof(float), "phases of " + layer.name);
+    for (std::size_t k = 0; k < channels; ++k) {
+      const std::vector<float> one = phase_kernels(enlarged_kernel({weight + k * plain, plain}));
+      for (std::size_t p = 0; p < kPhases; ++p)
+        std::copy_n(&one[p * phase], phase, phases.floats() + (p * channels + k) * phase);
+    }
+    onednn::pack_weights(layer.name, phases.floats(), layout, to);
   });
 }
 

@@ -47,8 +47,10 @@ __device__ inline void each_lane(float (&v)[Lanes], Function&& function) {
 
 // `v`: channels [channel, channel + Lanes) of pixel `pixel` of the result; `channel` is a multiple of Lanes,
 // and all of the channels exist. `e` must be a kernel's parameter: its steps are read from constant memory.
-template <int Lanes>
-__device__ inline void apply_epilogue(const DeviceEpilogue& e, float (&v)[Lanes], int pixel, int channel) {
+// image_of(plane): the image of the pixel, where images have `plane` pixels.
+template <int Lanes, class ImageOf>
+__device__ inline void apply_epilogue(const DeviceEpilogue& e, float (&v)[Lanes], int pixel, int channel,
+                                      ImageOf&& image_of) {
 #pragma unroll 1
   for (int i = 0; i < e.count; ++i) {
     const float alpha = e.steps[i].alpha, beta = e.steps[i].beta;
@@ -67,10 +69,15 @@ __device__ inline void apply_epilogue(const DeviceEpilogue& e, float (&v)[Lanes]
         break;
       case ElementwiseKind::add: add_lanes<Lanes>(e.steps[i].other, pixel, channel, v); break;
       case ElementwiseKind::add_channels:
-        add_lanes<Lanes>(e.steps[i].other, pixel / e.steps[i].plane, channel, v);
+        add_lanes<Lanes>(e.steps[i].other, image_of(e.steps[i].plane), channel, v);
         break;
     }
   }
+}
+
+template <int Lanes>
+__device__ inline void apply_epilogue(const DeviceEpilogue& e, float (&v)[Lanes], int pixel, int channel) {
+  apply_epilogue<Lanes>(e, v, pixel, channel, [pixel](int plane) { return pixel / plane; });
 }
 
 }  // namespace cuhue

@@ -167,7 +167,7 @@ struct Norm {
       const int pixel = at.image * p.tiling.pixels + at.pixel(p, r, k);
 #pragma unroll
       for (int l = 0; l < Lanes; ++l) v[k][l] = normalized(v[k][l], mean[l], scale[l], beta[l]);
-      apply_epilogue<Lanes>(p.norm.epilogue, v[k], pixel, at.channel);
+      apply_epilogue<Lanes>(p.norm.epilogue, v[k], pixel, at.channel, [&at](int) { return at.image; });
       store_lanes<Lanes>(p.norm.out, pixel, at.channel, v[k]);
     }
   }

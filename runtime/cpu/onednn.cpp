@@ -68,16 +68,20 @@ dnnl_engine_t engine() {
 
 using Md = dnnl_memory_desc_t;
 
-Md tensor_desc(const Dims& d, std::int64_t block) {
+Md tagged_desc(const Dims& d, dnnl_format_tag_t tag) {
   const dnnl_dims_t dims = {d.n, d.c, d.h, d.w};
+  Md md;
+  check(dnnl_memory_desc_init_by_tag(&md, 4, dims, dnnl_f32, tag), "tensor", "describe a layout");
+  return md;
+}
+
+Md tensor_desc(const Dims& d, std::int64_t block) {
   dnnl_format_tag_t tag = dnnl_nchw;
   if (block == kAnyBlock) tag = dnnl_format_tag_any;
   if (block == 8) tag = dnnl_nChw8c;
   if (block == 16) tag = dnnl_nChw16c;
   if (block > 1 && block != 8 && block != 16) tag = dnnl_nhwc;
-  Md md;
-  check(dnnl_memory_desc_init_by_tag(&md, 4, dims, dnnl_f32, tag), "tensor", "describe a layout");
-  return md;
+  return tagged_desc(d, tag);
 }
 
 // [n, c] of a matrix product.
@@ -97,11 +101,13 @@ Md vector_desc(std::int64_t count) {
 
 // TensorRef::block of a descriptor; -1 when TensorRef cannot express it.
 std::int64_t block_of(const Md& md, const Dims& d) {
-  for (const std::int64_t block : {std::int64_t{1}, std::int64_t{8}, std::int64_t{16}, d.c}) {
+  for (const std::int64_t block : {std::int64_t{1}, std::int64_t{8}, std::int64_t{16}}) {
     const Md same = tensor_desc(d, block);
     if (dnnl_memory_desc_equal(&md, &same) != 0) return block;
   }
-  return -1;
+  // Of 8 or 16 channels too, where that is the same memory under another name.
+  const Md last = tagged_desc(d, dnnl_nhwc);
+  return dnnl_memory_desc_equal(&md, &last) != 0 ? d.c : -1;
 }
 
 bool begins_with(std::string_view text, std::string_view start) {

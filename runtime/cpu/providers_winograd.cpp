@@ -125,7 +125,8 @@ std::int64_t written_block(const WinogradShape& shape, std::int64_t read, const 
   return last && !lowering.writes_slice() ? std::max(shape.out.c, winograd_block()) : winograd_block();
 }
 
-std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, const Convolution& op) {
+std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, const Convolution& op,
+                                 bool only_if_it_pays) {
   const bool plain = !op.transposed && op.kernel_h == 3 && op.kernel_w == 3 && op.stride == 1;
   const bool phases = op.transposed && (op.kernel_h == 3 || op.kernel_h == 4) && op.kernel_h == op.kernel_w &&
                       op.stride == 2 && op.dilation == 1 && op.pad_mode == PadMode::zero;
@@ -140,17 +141,14 @@ std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, con
   shape.border = border_kind(op.pad_mode);
   shape.transposed = op.transposed;
   shape.kernel = op.kernel_h;
-  // Where nobody has a good direct form, it always pays.
-  if (lowering.allowed("onednn") && !pays(shape)) return std::nullopt;
+  if (only_if_it_pays && !pays(shape)) return std::nullopt;
   return plan_winograd(shape, max_threads());
 }
 
-}  // namespace
-
-bool serve_winograd(const Node& node, Lowering& lowering) {
+bool serve(const Node& node, Lowering& lowering, bool only_if_it_pays) {
   const auto* op = std::get_if<Convolution>(&node.op);
   if (op == nullptr) return false;
-  auto made = plan(node, lowering, *op);
+  auto made = plan(node, lowering, *op, only_if_it_pays);
   if (!made) return false;
   const LayerParams layer = lowering.layer_params(node.name, *op);
   const auto end = std::ranges::find_if_not(
@@ -180,6 +178,16 @@ bool serve_winograd(const Node& node, Lowering& lowering) {
                 macs(lowering.graph(), node));
   if (!left.empty()) emit_elementwise(node, lowering, places.out, places.out, left);
   return true;
+}
+
+}  // namespace
+
+bool serve_winograd(const Node& node, Lowering& lowering) {
+  return serve(node, lowering, true);
+}
+
+bool serve_winograd_at_all(const Node& node, Lowering& lowering) {
+  return serve(node, lowering, false);
 }
 
 }  // namespace cuhue::cpu

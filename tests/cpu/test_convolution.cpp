@@ -55,6 +55,22 @@ TEST_CASE("every window gives the sums of the definition") {
   }
 }
 
+// oneDNN names channels last of 8 or 16 channels otherwise than blocks of as many: the same memory.
+TEST_CASE("8 or 16 channels, in or out, never fall to plain loops") {
+  for (const auto& [in, out] : {std::pair(1, 16), {16, 32}, {8, 32}, {16, 16}, {8, 8}}) {
+    for (const int stride : {1, 2}) {
+      CAPTURE(in);
+      CAPTURE(out);
+      CAPTURE(stride);
+      const Graph g = single(square(3, stride, 1, 1, out), {1, in, 32, 32});
+      for (const auto& without_these : {CompileOptions{}, without({"winograd"})}) {
+        const auto program = compile(g, without_these);
+        for (const StepProfile& step : program->profile()) CHECK(step.provider != "reference");
+      }
+    }
+  }
+}
+
 TEST_CASE("every channel count gives the sums of the definition, alone and in a batch") {
   for (const std::int64_t in : {1, 2, 3, 8, 13, 64}) {
     for (const std::int64_t out : {1, 2, 3, 8, 13, 64}) {

@@ -16,6 +16,7 @@ import datetime
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -94,6 +95,8 @@ def memory_facts(program, seconds):
 
 def cuda_facts(build):
     """The architectures that the library of a CUDA build holds code of."""
+    if shutil.which("cuobjdump") is None:
+        raise SystemExit("system_table.py: cuobjdump is missing; install the CUDA Toolkit's, or leave out --cuda")
     libraries = sorted(build.glob("**/libcuhue.so*"))
     listed = set()
     for library in libraries[:1]:

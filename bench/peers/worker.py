@@ -136,7 +136,7 @@ class Ncnn:
         import numpy
         extractor = self.net.create_extractor()
         for i, port in enumerate(self.inputs):
-            extractor.input(f"in{i}", self.ncnn.Mat(x[port][0]))
+            extractor.input(f"in{i}", self.ncnn.Mat(x[port][0]).clone())  # it may overwrite its inputs
         outputs = []
         for i in range(self.count):
             status, y = extractor.extract(f"out{i}")

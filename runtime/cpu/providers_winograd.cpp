@@ -128,8 +128,8 @@ std::int64_t written_block(const WinogradShape& shape, std::int64_t read, const 
 std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, const Convolution& op,
                                  bool only_if_it_pays) {
   const bool plain = !op.transposed && op.kernel_h == 3 && op.kernel_w == 3 && op.stride == 1;
-  const bool phases = op.transposed && (op.kernel_h == 3 || op.kernel_h == 4) && op.kernel_h == op.kernel_w &&
-                      op.stride == 2 && op.dilation == 1 && op.pad_mode == PadMode::zero;
+  const bool phases = op.transposed && op.kernel_h == 4 && op.kernel_w == 4 && op.stride == 2 &&
+                      op.dilation == 1 && op.pad_mode == PadMode::zero;
   if (op.enlarged || (!plain && !phases)) return std::nullopt;
   if (winograd_lanes() < 4) return std::nullopt;  // no vectors
   WinogradShape shape;
@@ -140,7 +140,6 @@ std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, con
   shape.pad_left = op.pad_left;
   shape.border = border_kind(op.pad_mode);
   shape.transposed = op.transposed;
-  shape.kernel = op.kernel_h;
   if (only_if_it_pays && !pays(shape)) return std::nullopt;
   return plan_winograd(shape, max_threads());
 }

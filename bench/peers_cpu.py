@@ -65,7 +65,7 @@ def install(options):
     if options.install_torch:
         newest = options.venv / "torch"
         subprocess.run(["/usr/bin/python3", "-m", "venv", str(newest)], check=True)
-        subprocess.run([str(newest / "bin" / "pip"), "install", "-q", "torch", "numpy"], check=True)
+        subprocess.run([str(newest / "bin" / "pip"), "install", "-q", "torch", "torchvision", "numpy"], check=True)
 
 
 def interpreters(options):
@@ -151,6 +151,8 @@ def prepared(options, name, entry, peers, library, folder):
     spec = {"name": name, "network": network, "size": f"{height}x{width}", "inputs": shapes, "outputs": list(entry.outputs),
             "golden_dir": str(GOLDEN), "library": str(library), "onnx": str(folder / "network.onnx"), "ncnn": str(folder / "traced.ncnn"),
             "x": {port: str(folder / f"x_{port}.npy") for port in shapes}}
+    if entry.detector:
+        return {**spec, "detector": True}
     spec.update(weight_file(options, network, str(folder / "checkpoint.pth"), folder))
     to_ncnn(peers, spec, folder)
     return spec

@@ -33,6 +33,11 @@ def main():
     for port, values in arrays.items():
         np.save(folder / f"x_{port}.npy", values)
     (folder / "shapes.json").write_text(json.dumps({port: values.shape for port, values in arrays.items()}), encoding="utf-8")
+    if COMPARED[name].detector:
+        for file in ("network.onnx", "traced.ncnn.param"):
+            (folder / f"{file}.reason").write_text("of a detector only the layers could be exported, not what stands between them",
+                                                   encoding="utf-8")
+        return
     module = reference_module(name)
     torch.save(module.network.state_dict(), folder / "checkpoint.pth", _use_new_zipfile_serialization=False)
     inputs = tuple(torch.from_numpy(values) for values in arrays.values())

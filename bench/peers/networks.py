@@ -19,6 +19,7 @@ class Compared:
     network: str = ""  # cuhue's name where the entry's differs from it
     one_size: bool = False  # it takes no other
     module: dict = field(default_factory=dict)  # arguments of the definition's forward()
+    detector: bool = False  # see detectors.py: a picture to boxes, scores and classes, by descending score
 
 
 COMPARED = {
@@ -32,6 +33,7 @@ COMPARED = {
     "scgan-saliency": Compared({"grey": "unit"}, ("color", "saliency"), network="scgan"),
     "inception-resnet-v2": Compared({"image": "image"}, ("logits",), (299, 299), one_size=True),
     "koalarization": Compared({"l": "signed", "embedding": "scores"}, ("ab",), (224, 224)),
+    "mask-rcnn": Compared({"image": "picture"}, ("boxes", "scores", "classes"), (800, 1088), one_size=True, detector=True),
 }
 
 
@@ -41,7 +43,10 @@ def network_of(name):
 
 
 def values_of(kind, n, h, w):
-    """[n, c, h, w] float32, the same numbers everywhere."""
+    """[n, c, h, w] float32 (a picture: [n, h, w, 3] bytes), the same numbers everywhere."""
+    if kind == "picture":  # bytes, channels last: squares of 32 pixels
+        small = uniform("input", n * -(-h // 32) * -(-w // 32) * 3).reshape(n, -(-h // 32), -(-w // 32), 3)
+        return np.ascontiguousarray((255 * small).astype(np.uint8).repeat(32, 1).repeat(32, 2)[:, :h, :w])
     y, x = np.indices((h, w))
     square = ((y - h // 2) ** 2 < 12) & ((x - w // 2) ** 2 < 12)
     if kind in ("lightness", "unit", "signed"):

@@ -176,8 +176,11 @@ class Cuhue:
             self.call("cuhue_weights_open", spec["weights"].encode(), ctypes.byref(self.weights))
         else:
             self.call("cuhue_weights_formula", spec["network"].encode(), ctypes.byref(self.weights))
-        self.call("cuhue_network_create", self.engine, self.weights, ctypes.byref(self.network))
+        self.create_network()
         self.prepare(spec["inputs"], spec["outputs"])
+
+    def create_network(self):
+        self.call("cuhue_network_create", self.engine, self.weights, ctypes.byref(self.network))
 
     def prepare(self, inputs, outputs):
         """inputs: {port: [n, c, h, w]}; the first one's height and width are the network's."""
@@ -221,6 +224,16 @@ def version_or_reason(name):
         return [None, f"{type(error).__name__}: {error}".split("\n")[0][:200]]
 
 
+def engine_of(name, spec):
+    if not spec.get("detector"):
+        return ENGINES[name]
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    from detectors import DETECTORS
+    if name not in DETECTORS:
+        raise RuntimeError("of a detector only the layers could be exported, not what stands between them")
+    return DETECTORS[name]
+
+
 def main():
     if sys.argv[1] == "--versions":
         print(json.dumps({name: version_or_reason(name) for name in sys.argv[2].split(",")}))
@@ -231,7 +244,7 @@ def main():
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what an engine prints is no answer
     import numpy
-    engine = ENGINES[sys.argv[1]](spec)
+    engine = engine_of(sys.argv[1], spec)(spec)
     x = {port: numpy.load(path) for port, path in spec["x"].items()}
     for path, output in zip(spec["y"], engine.run(x)):
         numpy.save(path, numpy.ascontiguousarray(output))

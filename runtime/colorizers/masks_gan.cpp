@@ -152,9 +152,7 @@ void MasksGan::run_one(const ColorizeJob& job, std::size_t index, const Colorize
   PhotoTimings t;
   found.program.run_photos({"y", "uv", Luminance::bt601_luma, ColorSpace::yuv}, {&photo, 1},
                            photo_options(options, ByteRounding::in_steps), poll, t);
-  timings.prepare += t.prepare;
-  timings.network += t.network;
-  timings.finish += t.finish;
+  timings += t;
 }
 
 // One after another, each with the statistics of its own image and at its own size.
@@ -170,20 +168,8 @@ void MasksGan::run(std::span<const ColorizeJob> jobs, const ColorizeOptions& opt
   ColorizeOptions one = options;
   one.prepared = options.prepared && jobs.size() == 1 && latest_count_ == 1;
   latest_count_ = 0;
-  struct Progress {
-    const Poll& poll;
-    double done, count;
-  } progress{poll, 0, static_cast<double>(jobs.size())};
-  Poll share;
-  if (poll) {
-    share = [&progress](double fraction) {
-      return progress.poll((progress.done + fraction) / progress.count);
-    };
-  }
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    progress.done = static_cast<double>(i);
-    run_one(jobs[i], i, one, share, timings);
-  }
+  CallProgress progress(poll, jobs.size());
+  for (std::size_t i = 0; i < jobs.size(); ++i) run_one(jobs[i], i, one, progress.of(i), timings);
   latest_count_ = jobs.size();
 }
 

@@ -1,6 +1,5 @@
 // SCGAN (Zhao et al. 2020): colours, and a map of where people look.
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -151,9 +150,7 @@ void Scgan::run_one(const ColorizeJob& job, std::size_t index, const ColorizeOpt
   ends.also = also();
   found.program.run_photos(ends, {&photo, 1}, o, poll, t);
   latest_ = &found.program;
-  timings.prepare += t.prepare;
-  timings.network += t.network;
-  timings.finish += t.finish;
+  timings += t;
   keep_map(found.program, index, fit.h, fit.w);
 }
 
@@ -168,9 +165,7 @@ void Scgan::run_published(const ColorizeJob& job, std::size_t index, const Poll&
   timings.prepare += watch.lap();
   program.run(poll);
   const TensorRef color = program.output("color");
-  const std::span values(color.data, static_cast<std::size_t>(color.dims.count()));
-  if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
-    throw Error(Status::weights, kColoursNotFinite);
+  check_colours({color.data, static_cast<std::size_t>(color.dims.count())});
   timings.network += watch.lap();
   scgan_published::write_picture(color, multispectral(), job.in, job.out);
   timings.finish += watch.lap();
@@ -199,22 +194,12 @@ void Scgan::run(std::span<const ColorizeJob> jobs, const ColorizeOptions& option
   latest_count_ = 0;
   maps_are_whole_ = false;
   maps_.resize(keeps_saliency_ ? jobs.size() : 0);
-  struct Progress {
-    const Poll& poll;
-    double done, count;
-  } progress{poll, 0, static_cast<double>(jobs.size())};
-  Poll share;
-  if (poll) {
-    share = [&progress](double fraction) {
-      return progress.poll((progress.done + fraction) / progress.count);
-    };
-  }
+  CallProgress progress(poll, jobs.size());
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    progress.done = static_cast<double>(i);
     if (published) {
-      run_published(jobs[i], i, share, timings);
+      run_published(jobs[i], i, progress.of(i), timings);
     } else {
-      run_one(jobs[i], i, one, share, timings);
+      run_one(jobs[i], i, one, progress.of(i), timings);
     }
   }
   latest_count_ = jobs.size();

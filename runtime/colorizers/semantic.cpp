@@ -239,9 +239,7 @@ void Semantic::colour(Program& program, const ColorizeJob& job, const ColorizeOp
   const PhotoJob photo = photo_job(job);
   PhotoTimings t;
   program.run_photos(ends, {&photo, 1}, photo_options(options), poll, t);
-  timings.prepare += t.prepare;
-  timings.network += t.network;
-  timings.finish += t.finish;
+  timings += t;
 }
 
 void Semantic::colour_as_published(Program& program, const ColorizeJob& job, bool kept, const Poll& poll,
@@ -253,9 +251,7 @@ void Semantic::colour_as_published(Program& program, const ColorizeJob& job, boo
   timings.prepare += watch.lap();
   program.run(poll, kept);
   const TensorRef ab = program.output("ab");
-  const bool finite =
-      std::all_of(ab.data, ab.data + ab.dims.count(), [](float v) { return std::isfinite(v); });
-  if (!finite) throw Error(Status::weights, kColoursNotFinite);
+  check_colours({ab.data, static_cast<std::size_t>(ab.dims.count())});
   timings.network += watch.lap();
   published::write_picture(grey, ab.data, photo_ref(job.out));
   timings.finish += watch.lap();
@@ -312,21 +308,9 @@ void Semantic::run(std::span<const ColorizeJob> jobs, const ColorizeOptions& opt
   ColorizeOptions one = options;
   one.prepared = options.prepared && jobs.size() == latest_.size();
   coloured_.resize(jobs.size());
-  struct Progress {
-    const Poll& poll;
-    double done, count;
-  } progress{poll, 0, static_cast<double>(jobs.size())};
-  Poll share;
-  if (poll) {
-    share = [&progress](double fraction) {
-      return progress.poll((progress.done + fraction) / progress.count);
-    };
-  }
+  CallProgress progress(poll, jobs.size());
   try {
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-      progress.done = static_cast<double>(i);
-      run_one(jobs[i], i, one, share, timings);
-    }
+    for (std::size_t i = 0; i < jobs.size(); ++i) run_one(jobs[i], i, one, progress.of(i), timings);
   } catch (...) {
     latest_.clear();  // the programs hold the photo that failed
     throw;

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "kernels/color/lab.h"
+#include "kernels/core/finite.h"
 #include "kernels/core/math.h"
 #include "kernels/elementwise/activation.h"
 
@@ -80,6 +82,22 @@ TEST_CASE("activations are what their names say, and none of them hides a NaN") 
   const auto mirrored = [](float x) { return sigmoid(-x); };
   const auto exact_mirrored = [](double x) { return 1.0 / (1.0 + std::exp(x)); };
   CHECK(worst_error(1e-3f, 80.0f, 101, mirrored, exact_mirrored) < 1.7e-7);
+}
+
+TEST_CASE("all_finite finds what is no number, wherever it stands") {
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  for (const int count : {0, 1, 15, 16, 17, 40}) {
+    std::vector<float> values(static_cast<std::size_t>(count), kLargest);  // their sum would not be finite
+    CHECK(all_finite(values.data(), count));
+    for (float& v : values) {
+      for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+                              -std::numeric_limits<float>::infinity()}) {
+        v = bad;
+        CHECK_FALSE(all_finite(values.data(), count));
+      }
+      v = -kLargest;
+    }
+  }
 }
 
 }  // namespace

@@ -23,14 +23,13 @@ namespace winograd {
 struct Kernels;
 }
 
-// 3x3 of stride 1; or, transposed, 4x4 of stride 2, without dilation, with zeros around. (Of a transposed 3x3
-// the phases have one to four taps: what F(5x5, 2x2) saves there its transforms cost.)
+// 3x3 of stride 1; or, transposed, 3x3 and 4x4 of stride 2, without dilation, with zeros around.
 struct WinogradShape {
   Dims in, out;  // out.h and out.w: what the padding at the far side makes them
   int dilation = 1, pad_top = 0, pad_left = 0;  // transposed: as PyTorch's padding
   BorderKind border = BorderKind::zero;
   bool transposed = false;
-  int kernel() const { return transposed ? 4 : 3; }
+  int kernel = 3;
 };
 
 // Of a tile's rows (columns) of pixels of one phase, number i in [begin, end) is number first + i step of the
@@ -47,7 +46,7 @@ struct WinogradLine {
   WinogradOuts outs[2];         // by phase
 };
 
-// Rows (columns) of a kernel, by phase.
+// Rows (columns) of a kernel, by phase; -1 = zeros.
 struct WinogradTaps {
   int tap[2][3] = {{0, 1, 2}, {0, 1, 2}};
 };

@@ -43,19 +43,22 @@ std::vector<WinogradLine> plain_lines(const WinogradShape& s, bool vertical) {
 }
 
 // One axis of a transposed convolution of stride 2. Output 2 i + phase is the sum over kernel rows r, phase +
-// pad - r even, of input i + (phase + pad - r) / 2: two that lie side by side.
+// pad - r even, of input i + (phase + pad - r) / 2: at most two that lie side by side.
 struct TransposedAxis {
   WinogradTaps taps;
   std::int64_t lowest[2] = {};  // of those inputs less i, by phase
 };
 
-TransposedAxis transposed_axis(int pad) {
+TransposedAxis transposed_axis(int kernel, int pad) {
   TransposedAxis axis;
   for (int phase = 0; phase < 2; ++phase) {
-    const int largest = 3 - (3 + phase + pad) % 2;  // reads the lowest
-    axis.lowest[phase] = (phase + pad - largest) / 2;
-    axis.taps.tap[phase][0] = largest;
-    axis.taps.tap[phase][1] = largest - 2;
+    std::fill_n(axis.taps.tap[phase], 3, -1);
+    int next = 0;
+    for (int r = (kernel - 1) - (kernel - 1 + phase + pad) % 2; r >= 0;
+         r -= 2) {  // the largest reads the lowest
+      if (next == 0) axis.lowest[phase] = (phase + pad - r) / 2;
+      axis.taps.tap[phase][next++] = r;
+    }
   }
   return axis;
 }
@@ -87,8 +90,8 @@ std::vector<WinogradLine> transposed_lines(const WinogradShape& s, const Transpo
 }
 
 void plan_transposed(WinogradPlan& plan) {
-  const TransposedAxis vertical = transposed_axis(plan.shape.pad_top);
-  const TransposedAxis horizontal = transposed_axis(plan.shape.pad_left);
+  const TransposedAxis vertical = transposed_axis(plan.shape.kernel, plan.shape.pad_top);
+  const TransposedAxis horizontal = transposed_axis(plan.shape.kernel, plan.shape.pad_left);
   plan.phases = plan.step = plan.taps = 2;
   plan.pixels = 5;
   plan.row_taps = vertical.taps;
@@ -232,7 +235,8 @@ double winograd_cost(const WinogradPlan& plan) {
   const auto out = static_cast<double>(panels_of(plan) * plan.panel / 16);
   const auto passes =
       static_cast<double>(divide_up(divide_up(plan.tiles, plan.block_tiles), plan.blocks_at_once));
-  const double multiplied = kPoints * tiles * static_cast<double>(plan.shape.in.c) * out / 0.85;
+  const double rate = plan.shape.transposed ? 0.7 : 0.85;  // of the peak, measured
+  const double multiplied = kPoints * tiles * static_cast<double>(plan.shape.in.c) * out / rate;
   const double filters = 130.0 * static_cast<double>(plan.shape.in.c) * out * passes;
   return multiplied + filters + 400.0 * tiles * in + 350.0 * tiles * out;
 }
@@ -240,15 +244,15 @@ double winograd_cost(const WinogradPlan& plan) {
 double direct_cost(const WinogradShape& s) {
   const auto out = static_cast<double>(divide_up(s.out.c, 16));
   const Dims& pixels = s.transposed ? s.in : s.out;
-  return s.kernel() * s.kernel() * static_cast<double>(pixels.n * pixels.h * pixels.w * s.in.c) * out / 0.85;
+  return s.kernel * s.kernel * static_cast<double>(pixels.n * pixels.h * pixels.w * s.in.c) * out / 0.85;
 }
 
 std::int64_t winograd_weight_floats(const WinogradShape& s) {
-  return divide_up(s.out.c, kFilterGroup) * kFilterGroup * s.in.c * s.kernel() * s.kernel();
+  return divide_up(s.out.c, kFilterGroup) * kFilterGroup * s.in.c * s.kernel * s.kernel;
 }
 
 void pack_winograd_weight(const WinogradShape& s, const float* weight, float* packed) {
-  const std::int64_t taps = std::int64_t{s.kernel()} * s.kernel();
+  const std::int64_t taps = std::int64_t{s.kernel} * s.kernel;
   const std::int64_t in_stride = s.transposed ? s.out.c * taps : taps;
   const std::int64_t out_stride = s.transposed ? taps : s.in.c * taps;
   parallel_for(divide_up(s.out.c, kFilterGroup), 1, [&](std::int64_t begin, std::int64_t end) {

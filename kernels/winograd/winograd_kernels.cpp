@@ -184,17 +184,20 @@ template <int taps>
 void transform_column(const FilterJob& job, const Place& place, float* to) {
   const D tag;
   const WinogradPlan& plan = *job.plan;
-  const int kernel = plan.shape.kernel(), size = kernel * kernel;
+  const int kernel = plan.shape.kernel, size = kernel * kernel;
   const int* rows = plan.row_taps.tap[place.phase / plan.phases];
   const int* columns = plan.column_taps.tap[place.phase % plan.phases];
   std::ptrdiff_t offset[taps * taps];
-  for (int i = 0; i < taps * taps; ++i)
-    offset[i] = (rows[i / taps] * kernel + columns[i % taps]) * kFilterGroup;
+  for (int i = 0; i < taps * taps; ++i) {
+    const int row = rows[i / taps], column = columns[i % taps];
+    offset[i] = row < 0 || column < 0 ? -1 : (row * kernel + column) * kFilterGroup;
+  }
   const float* from =
       job.packed + (place.group * plan.shape.in.c + job.first_in) * size * kFilterGroup + place.lane;
   V g[taps * taps];
   for (std::int64_t c = 0; c < job.depth; ++c, from += size * kFilterGroup, to += kPanel) {
-    for (int i = 0; i < taps * taps; ++i) g[i] = hn::LoadU(tag, from + offset[i]);
+    for (int i = 0; i < taps * taps; ++i)
+      g[i] = taps == 2 && offset[i] < 0 ? hn::Zero(tag) : hn::LoadU(tag, from + offset[i]);
     transform_filter<taps>(g, to, job.point);
   }
 }

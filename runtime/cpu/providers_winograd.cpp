@@ -107,12 +107,12 @@ ValueId overwritable(std::span<const EpilogueStep> steps, const Lowering& loweri
   return kNone;
 }
 
-// At the size of feature maps in the middle of a network; smaller ones matter little, in larger ones the
-// proportions are the same.
+// At the size that maps of so many channels have in the middle of a network: the more channels, the smaller,
+// and the more the transformed filters weigh.
 bool pays(WinogradShape shape) {
-  constexpr std::int64_t kUsual = 64;
-  const std::int64_t out = shape.transposed ? 2 * kUsual : kUsual;
-  shape.in = {1, shape.in.c, kUsual, kUsual};
+  const std::int64_t size = std::clamp<std::int64_t>(8192 / shape.in.c, 8, 64);
+  const std::int64_t out = shape.transposed ? 2 * size : size;
+  shape.in = {1, shape.in.c, size, size};
   shape.out = {1, shape.out.c, out, out};
   shape.dilation = shape.pad_top = shape.pad_left = 1;
   return winograd_cost(plan_winograd(shape, 1)) * kMargin < direct_cost(shape);
@@ -128,8 +128,8 @@ std::int64_t written_block(const WinogradShape& shape, std::int64_t read, const 
 std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, const Convolution& op,
                                  bool only_if_it_pays) {
   const bool plain = !op.transposed && op.kernel_h == 3 && op.kernel_w == 3 && op.stride == 1;
-  const bool phases = op.transposed && op.kernel_h == 4 && op.kernel_w == 4 && op.stride == 2 &&
-                      op.dilation == 1 && op.pad_mode == PadMode::zero;
+  const bool phases = op.transposed && (op.kernel_h == 3 || op.kernel_h == 4) && op.kernel_h == op.kernel_w &&
+                      op.stride == 2 && op.dilation == 1 && op.pad_mode == PadMode::zero;
   if (op.enlarged || (!plain && !phases)) return std::nullopt;
   if (winograd_lanes() < 4) return std::nullopt;  // no vectors
   WinogradShape shape;
@@ -140,6 +140,7 @@ std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, con
   shape.pad_left = op.pad_left;
   shape.border = border_kind(op.pad_mode);
   shape.transposed = op.transposed;
+  shape.kernel = op.kernel_h;
   if (only_if_it_pays && !pays(shape)) return std::nullopt;
   return plan_winograd(shape, max_threads());
 }

@@ -25,7 +25,7 @@ struct Case {
   std::int64_t out_channels;
   int dilation = 1, pad = 1, extra = 0;  // `extra` rows and columns of padding more at the far side
   BorderKind border = BorderKind::zero;
-  bool transposed = false;  // 4x4 of stride 2; `extra` is its output padding
+  int transposed = 0;  // kernel of a transposed convolution of stride 2; `extra` is its output padding
 };
 
 std::vector<float> filled(std::int64_t count, std::uint64_t seed) {
@@ -57,8 +57,9 @@ class Problem {
     shape_.dilation = c.dilation;
     shape_.pad_top = shape_.pad_left = c.pad;
     shape_.border = c.border;
-    shape_.transposed = c.transposed;
-    weight_ = filled(c.out_channels * c.in.c * shape_.kernel() * shape_.kernel(), 5);
+    shape_.transposed = c.transposed > 0;
+    shape_.kernel = c.transposed > 0 ? c.transposed : 3;
+    weight_ = filled(c.out_channels * c.in.c * shape_.kernel * shape_.kernel, 5);
     const std::int64_t padded = (c.out_channels + 15) / 16 * 16;
     bias_ = filled(padded, 6), scale_ = filled(padded, 7), shift_ = filled(padded, 8);
     packed_.resize(static_cast<std::size_t>(winograd_weight_floats(shape_)));
@@ -78,7 +79,7 @@ class Problem {
 
   // The sum and the bias, in double.
   double direct(Guarded& x, std::int64_t n, std::int64_t o, std::int64_t y, std::int64_t w) const {
-    const int kernel = shape_.kernel();
+    const int kernel = shape_.kernel;
     double sum = bias_[static_cast<std::size_t>(o)];
     for (int i = 0; i < kernel * kernel; ++i) {
       const std::int64_t row = source(y, i / kernel, case_.in.h), column = source(w, i % kernel, case_.in.w);
@@ -94,7 +95,7 @@ class Problem {
 
  private:
   std::int64_t extent(std::int64_t in) const {
-    if (case_.transposed) return 2 * (in - 1) + 4 - 2 * case_.pad + case_.extra;
+    if (case_.transposed > 0) return 2 * (in - 1) + case_.transposed - 2 * case_.pad + case_.extra;
     return in - 2 * case_.dilation + 2 * case_.pad + case_.extra;
   }
   // The input that tap number `tap` of an output reads; -1 = none.
@@ -145,7 +146,7 @@ void check(const Case& c, const winograd::Kernels* kernels, std::int64_t in_bloc
   CHECK(test::same_for_any_threads(out, [&](Guarded& o) { p.run(x, o, {}, kernels); }));
   CHECK(out.intact());
   CHECK(error_of(p, x, out, [](double sum, auto...) { return sum; }) <
-        (c.transposed ? kTransposedTolerance : kTolerance));
+        (c.transposed > 0 ? kTransposedTolerance : kTolerance));
 }
 
 TEST_CASE(
@@ -178,22 +179,24 @@ TEST_CASE("every padding and dilation, in place") {
   }
 }
 
-TEST_CASE("transposed convolutions of stride 2: paddings, sizes, channel counts and layouts") {
-  const auto transposed = [](Dims in, std::int64_t out, int pad, int extra) {
-    return Case{in, out, 1, pad, extra, BorderKind::zero, true};
+TEST_CASE("transposed convolutions of stride 2: all kernels, paddings, sizes, channel counts and layouts") {
+  const auto transposed = [](Dims in, std::int64_t out, int kernel, int pad, int extra) {
+    return Case{in, out, 1, pad, extra, BorderKind::zero, kernel};
   };
   for (const winograd::Kernels* kernels : winograd::every_kernels()) {
-    for (const int pad : {0, 1, 2, 3}) {
-      for (const int extra : {0, 1}) {
-        check(transposed({1, 5, 3, 4}, 7, pad, extra), kernels, 16, 16);
-        check(transposed({2, 20, 12, 15}, 35, pad, extra), kernels, 16, 16);
+    for (const int kernel : {3, 4}) {
+      for (const int pad : {0, 1, 2}) {
+        for (const int extra : {0, 1}) {
+          check(transposed({1, 5, 3, 4}, 7, kernel, pad, extra), kernels, 16, 16);
+          check(transposed({2, 20, 12, 15}, 35, kernel, pad, extra), kernels, 16, 16);
+        }
       }
+      for (const std::int64_t size : {2, 5, 6, 9, 11})
+        check(transposed({1, 3, size, size + 1}, 16, kernel, 1, 0), kernels, 16, 16);
+      check(transposed({1, 200, 8, 8}, 48, kernel, 1, 0), kernels, 16, 48);
+      check(transposed({1, 16, 64, 65}, 32, kernel, 1, 1), kernels, 16, 16);
+      if (kernels->lanes <= 8) check(transposed({1, 9, 8, 8}, 24, kernel, 1, 0), kernels, 8, 8);
     }
-    for (const std::int64_t size : {2, 5, 6, 9, 11})
-      check(transposed({1, 3, size, size + 1}, 16, 1, 0), kernels, 16, 16);
-    check(transposed({1, 200, 8, 8}, 48, 1, 0), kernels, 16, 48);
-    check(transposed({1, 16, 64, 65}, 32, 1, 1), kernels, 16, 16);
-    if (kernels->lanes <= 8) check(transposed({1, 9, 8, 8}, 24, 1, 0), kernels, 8, 8);
   }
 }
 
@@ -243,7 +246,7 @@ void check_epilogues(const Problem& p) {
 
 TEST_CASE("the epilogue runs in the output transform, in order") {
   check_epilogues(Problem({{2, 20, 9, 7}, 35, 2, 2}));
-  check_epilogues(Problem({{2, 20, 9, 7}, 35, 1, 1, 0, BorderKind::zero, true}));
+  check_epilogues(Problem({{2, 20, 9, 7}, 35, 1, 1, 0, BorderKind::zero, 4}));
 }
 
 TEST_CASE("all instruction sets with fused products give the same bits") {
@@ -274,7 +277,7 @@ TEST_CASE("NaN of an input reaches the tiles that read it, and no other") {
 TEST_CASE("the larger the work, the more Winograd pays; with few pixels and channels it does not") {
   const auto gain = [](std::int64_t channels, std::int64_t size) {
     const Dims dims{1, channels, size, size};
-    const WinogradShape shape{dims, dims, 1, 1, 1, BorderKind::zero, false};
+    const WinogradShape shape{dims, dims, 1, 1, 1, BorderKind::zero, false, 3};
     return direct_cost(shape) / winograd_cost(plan_winograd(shape, 1));
   };
   CHECK(gain(512, 32) > 2.5);

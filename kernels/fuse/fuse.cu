@@ -1,4 +1,5 @@
-#include "kernels/core/launch.cuh"
+#include "kernels/core/math.h"
+#include "kernels/core/vector.cuh"
 #include "kernels/fuse/fuse.h"
 #include "kernels/fuse/fuse_math.h"
 
@@ -85,7 +86,41 @@ __global__ void __launch_bounds__(kThreads) fuse_kernel(FuseDeviceParams p) {
   reinterpret_cast<Ab*>(p.out)[row * static_cast<int>(p.w) + x] = {ab.a, ab.b};
 }
 
+// A thread takes so many floats at once, a row of blocks a map.
+template <int Lanes>
+__global__ void __launch_bounds__(kThreads) keep_maps_kernel(KeepMapsParams p) {
+  const int i = (static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x)) * Lanes;
+  if (i >= static_cast<int>(p.floats)) return;
+  const auto map = static_cast<int>(blockIdx.y);
+  float v[Lanes];
+  load_run<Lanes>(p.from + map * p.floats + i, v);
+  bool finite = true;
+  for (const float value : v) {
+    constexpr std::int32_t kExponent = 0x7f800000;
+    finite = finite && (float_to_bits(value) & kExponent) != kExponent;
+  }
+  if (!finite) *p.not_finite = 1;
+  store_run<Lanes>(p.maps + p.places[map] * p.floats + i, v);
+}
+
+template <int Lanes>
+void launch_keep_maps(const KeepMapsParams& p, Stream stream) {
+  const dim3 grid{blocks_for(p.floats, std::int64_t{kThreads} * Lanes), static_cast<unsigned>(p.count)};
+  launch(keep_maps_kernel<Lanes>, {grid, kThreads}, stream, p);
+}
+
 }  // namespace
+
+void keep_maps_cuda(const KeepMapsParams& p, Stream stream) {
+  checked_int(p.floats + 4 * kThreads);
+  if (p.count == 0) return;
+  const auto aligned = [](const float* at) { return reinterpret_cast<std::uintptr_t>(at) % 16 == 0; };
+  if (p.floats % 4 == 0 && aligned(p.from) && aligned(p.maps)) {
+    launch_keep_maps<4>(p, stream);
+  } else {
+    launch_keep_maps<1>(p, stream);
+  }
+}
 
 void fuse_cuda(const FuseDeviceParams& p, Stream stream) {
   checked_int(p.h * p.w);

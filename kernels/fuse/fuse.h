@@ -45,4 +45,15 @@ struct FuseDeviceParams {
 // The values of fuse_cpu, in one launch: of the objects at a pixel only those are evaluated that are seen.
 void fuse_cuda(const FuseDeviceParams& p, Stream stream);
 
+// Maps as a network leaves them to where fuse_cuda finds them.
+struct KeepMapsParams {
+  const float* from = nullptr;  // [count, floats]; all in device memory
+  std::int64_t floats = 0;      // of a map
+  int count = 0;
+  const std::int32_t* places = nullptr;  // [count]: which of `maps` each becomes
+  float* maps = nullptr;                 // [any, floats]
+  int* not_finite = nullptr;  // set to 1 when one of them holds NaN or infinity; never cleared here
+};
+void keep_maps_cuda(const KeepMapsParams& p, Stream stream);
+
 }  // namespace cuhue

@@ -8,14 +8,12 @@
 #include <vector>
 
 #include "kernels/core/parallel.h"
-#include "kernels/merge/merge.h"
 #include "runtime/colorizers/detector.h"
 #include "runtime/colorizers/patch_colors.h"
 #include "runtime/colorizers/patches.h"
 #include "runtime/colorizers/per_photo.h"
 #include "runtime/colorizers/photo_copy.h"
 #include "runtime/colorizers/systems.h"
-#include "runtime/image/photo_ref.h"
 #include "runtime/stopwatch.h"
 #include "weights/status.h"
 
@@ -33,8 +31,8 @@ struct Knob {
 class Patch final : public Colorizer {
  public:
   // detector: nullptr = objects must be given.
-  Patch(const LoadedNetwork& colors, std::unique_ptr<Detector> detector)
-      : colors_(colors), detector_(std::move(detector)) {}
+  Patch(const LoadedNetwork& colors, std::unique_ptr<Detector> detector, std::int64_t side)
+      : colors_(colors, side), detector_(std::move(detector)) {}
 
   void run(std::span<const ColorizeJob> jobs, const ColorizeOptions& options, const Poll& poll,
            ColorizeTimings& timings) override;
@@ -65,7 +63,7 @@ class Patch final : public Colorizer {
   };
 
   double knob(std::string_view name) const { return std::ranges::find(knobs_, name, &Knob::name)->value; }
-  void check_call(std::span<const ColorizeJob> jobs) const;
+  void check_call(std::span<const ColorizeJob> jobs, const ColorizeOptions& options) const;
   void find_objects(const Task& task);
   void run_one(const Task& task);
 
@@ -134,31 +132,36 @@ void Patch::run_one(const Task& task) {
   const double before = latest_found_[task.index] ? kDetectorShare : 0;
   const Patches patches =
       find_patches(latest_[task.index], {knob("min_area"), static_cast<int>(knob("feather"))});
-  const PatchColors::Call call{task.photo, patches, static_cast<double>(task.options.temperature), task.kept,
-                               knob("batch_mib") * (1 << 20)};
-  const std::span<const float> ab = colors_.run(
+  PatchColors::Call call{.photo = task.photo, .out = task.job.out, .patches = patches};
+  call.in_on_device = task.job.in_on_device;
+  call.out_on_device = task.job.out_on_device;
+  call.temperature = static_cast<double>(task.options.temperature);
+  call.chroma = task.options.chroma;
+  call.saturation = knob("adjust_saturation") != 0 ? Saturation::by_luma : Saturation::kept;
+  call.kept = task.kept;
+  call.most_bytes = knob("batch_mib") * (1 << 20);
+  call.stream = task.options.stream;
+  colors_.run(
       call, [&](double fraction) { return task.poll(before + (1 - before) * fraction); }, task.timings);
-  Stopwatch watch;
-  MergeParams m;
-  m.photo = photo_ref(task.photo);
-  m.out = photo_ref(task.job.out);
-  m.ab = ab.data();
-  m.ab_h = task.photo.height;
-  m.ab_w = task.photo.width;
-  m.chroma = task.options.chroma;
-  m.saturation = knob("adjust_saturation") != 0 ? Saturation::by_luma : Saturation::kept;
-  merge_cpu(m);
-  task.timings.finish += watch.lap();
 }
 
 // Before any photo gets colours.
-void Patch::check_call(std::span<const ColorizeJob> jobs) const {
+void Patch::check_call(std::span<const ColorizeJob> jobs, const ColorizeOptions& options) const {
   given_.check_count(jobs.size(), "objects");
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const std::string photo = "photo " + std::to_string(i);
-    if (jobs[i].in_on_device || jobs[i].out_on_device) {
+    const PictureSize size{jobs[i].in.width, jobs[i].in.height}, result = result_of(size, options);
+    if (jobs[i].in_on_device && size != result) {
       throw Error(Status::usage,
-                  photo + ": system 'patch' takes pixels in host memory only; copy them there");
+                  photo + ": as published it is shrunk to " + std::to_string(result.width) + "x" +
+                      std::to_string(result.height) +
+                      " first, which is done in host memory; copy it there, or colour it at its own size");
+    }
+    if (jobs[i].in_on_device && given_.find(i) == nullptr) {
+      throw Error(Status::usage,
+                  photo +
+                      ": the detector takes pixels in host memory only; copy them there, or give the "
+                      "objects (cuhue_colorizer_set_detections)");
     }
     if (detector_ || given_.find(i) != nullptr) continue;
     throw Error(Status::weights,
@@ -173,7 +176,7 @@ void Patch::check_call(std::span<const ColorizeJob> jobs) const {
 void Patch::run(std::span<const ColorizeJob> jobs, const ColorizeOptions& options, const Poll& poll,
                 ColorizeTimings& timings) {
   const ThreadScope threads(colors_.network().options.threads);
-  check_call(jobs);
+  check_call(jobs, options);
   timings = {};
   const bool kept = options.prepared && jobs.size() == 1 && latest_.size() == 1;
   if (!kept) {
@@ -185,7 +188,8 @@ void Patch::run(std::span<const ColorizeJob> jobs, const ColorizeOptions& option
     const ConstPixelView& in = jobs[i].in;
     const PictureSize size = result_of({in.width, in.height}, options);
     Stopwatch watch;
-    const bool copied = is_video(in.format) || size != PictureSize{in.width, in.height};
+    const bool copied =
+        !jobs[i].in_on_device && (is_video(in.format) || size != PictureSize{in.width, in.height});
     const ConstPixelView photo = copied ? copy_.resized(in, size.width, size.height) : in;
     timings.prepare += watch.lap();
     const bool same_size = latest_[i].width == size.width && latest_[i].height == size.height;
@@ -198,9 +202,12 @@ void Patch::run(std::span<const ColorizeJob> jobs, const ColorizeOptions& option
 
 }  // namespace
 
-std::unique_ptr<Colorizer> make_patch(std::span<const LoadedNetwork> networks) {
+std::unique_ptr<Colorizer> make_patch(std::span<const LoadedNetwork> networks, std::int64_t side) {
   return std::make_unique<Patch>(networks[0],
-                                 networks[1].network != nullptr ? make_detector(networks[1]) : nullptr);
+                                 networks[1].network != nullptr ? make_detector(networks[1]) : nullptr, side);
+}
+std::unique_ptr<Colorizer> make_patch(std::span<const LoadedNetwork> networks) {
+  return make_patch(networks, PatchColors::kPublishedSide);
 }
 
 }  // namespace cuhue

@@ -8,6 +8,7 @@
 
 #include "kernels/fuse/fuse.h"
 #include "runtime/colorizers/detections.h"
+#include "runtime/graph/patch_program.h"
 
 namespace cuhue {
 
@@ -17,12 +18,6 @@ struct PatchRule {
   // published.
   int feather = 0;
   static constexpr int kMostFeather = 256;
-};
-
-// A part of the photo that gets colours by itself.
-struct PatchBox {
-  std::int32_t x = 0, y = 0, w = 0, h = 0;
-  friend bool operator==(const PatchBox&, const PatchBox&) = default;
 };
 
 struct Patches {

@@ -19,5 +19,7 @@ std::unique_ptr<Colorizer> make_semantic(std::span<const LoadedNetwork> networks
 std::unique_ptr<Colorizer> make_semantic(std::span<const LoadedNetwork> networks, std::int64_t area);
 std::unique_ptr<Colorizer> make_scgan(std::span<const LoadedNetwork> networks);
 std::unique_ptr<Colorizer> make_patch(std::span<const LoadedNetwork> networks);
+// Of planes of side x side: tests of a slow backend.
+std::unique_ptr<Colorizer> make_patch(std::span<const LoadedNetwork> networks, std::int64_t side);
 
 }  // namespace cuhue

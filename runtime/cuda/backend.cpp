@@ -4,6 +4,7 @@
 
 #include "runtime/cuda/detector_program.h"
 #include "runtime/cuda/lowering.h"
+#include "runtime/cuda/patch_program.h"
 #include "runtime/cuda/program.h"
 #include "runtime/cuda/weights.h"
 #include "runtime/graph/passes.h"
@@ -25,6 +26,16 @@ class CudaBackend final : public Backend {
     auto mine = own(std::move(weights));
     Lowered lowered = lowered_of(graph, *mine, options);
     return std::make_unique<CudaProgram>(parts_of(std::move(mine)), std::move(lowered), options.threads);
+  }
+
+  std::unique_ptr<PatchProgram> compile_patches(PatchNetwork network, std::shared_ptr<DeviceWeights> weights,
+                                                const CompileOptions& options) override {
+    const auto mine = own(std::move(weights));
+    // The program may outlive this backend.
+    auto lowered = [parts = parts_, mine, options](Graph graph) {
+      return lowered_of(parts, graph, *mine, options);
+    };
+    return make_patch_program(parts_of(mine), std::move(network), std::move(lowered), options.threads);
   }
 
   std::unique_ptr<DetectorProgram> compile_detector(DetectorGraphs graphs,
@@ -50,15 +61,20 @@ class CudaBackend final : public Backend {
   }
 
   Lowered lowered_of(Graph& graph, CudaWeights& weights, const CompileOptions& options) const {
+    return lowered_of(parts_, graph, weights, options);
+  }
+
+  static Lowered lowered_of(const BackendParts& parts, Graph& graph, CudaWeights& weights,
+                            const CompileOptions& options) {
     if (options.optimize) optimize(graph);
     keep_first(graph, options.keep);
     LoweringOptions lowering;
-    lowering.precision = parts_.precision;
-    lowering.multiprocessors = parts_.device->facts().multiprocessors;
-    lowering.dense = parts_.dense.get();
-    lowering.choose = parts_.choose;
+    lowering.precision = parts.precision;
+    lowering.multiprocessors = parts.device->facts().multiprocessors;
+    lowering.dense = parts.dense.get();
+    lowering.choose = parts.choose;
     lowering.without = options.without;
-    Lowered lowered = lower(graph, weights, parts_.library.get(), lowering);
+    Lowered lowered = lower(graph, weights, parts.library.get(), lowering);
     weights.wait();  // before a library reads vectors, and before a program of another stream reads anything
     return lowered;
   }

@@ -7,10 +7,10 @@
 #include <string>
 #include <utility>
 
-#include "kernels/core/parallel.h"
 #include "kernels/merge/merge.h"
 #include "kernels/pack/pack.h"
 #include "kernels/prepare/prepare.h"
+#include "runtime/cuda/packed_photo.h"
 #include "runtime/stopwatch.h"
 #include "weights/status.h"
 
@@ -18,64 +18,6 @@ namespace cuhue::cuda {
 namespace {
 
 constexpr std::size_t kGraphs = 8;
-constexpr std::int64_t kAlignment = 256;                // of photos and scratch
-constexpr std::int64_t kRowAlignment = 64;              // of rows in pinned memory
-constexpr std::int64_t kGrain = std::int64_t{1} << 20;  // bytes that a thread is worth
-
-std::int64_t aligned(std::int64_t bytes, std::int64_t to) {
-  return (bytes + to - 1) / to * to;
-}
-
-// Bytes of a row, and of a row of NV12's chroma, without what lies between rows.
-template <class Byte>
-std::int64_t row_bytes(const PhotoRefOf<Byte>& p) {
-  return p.width * p.channels * p.bytes_per_sample;
-}
-template <class Byte>
-std::int64_t chroma_row_bytes(const PhotoRefOf<Byte>& p) {
-  return p.nv12() ? (p.width + 1) / 2 * 2 : 0;
-}
-template <class Byte>
-std::int64_t chroma_rows(const PhotoRefOf<Byte>& p) {
-  return p.nv12() ? (p.height + 1) / 2 : 0;
-}
-
-// The photo as it lies in pinned memory, at offset 0.
-template <class Byte>
-PhotoRefOf<Byte> packed_rows(PhotoRefOf<Byte> p) {
-  p.stride = aligned(std::max(row_bytes(p), chroma_row_bytes(p)), kRowAlignment);
-  p.data = nullptr;
-  if (p.nv12()) {
-    p.chroma_stride = p.stride;
-    p.chroma = reinterpret_cast<Byte*>(static_cast<std::uintptr_t>(p.stride * p.height));
-  }
-  return p;
-}
-template <class Byte>
-std::int64_t packed_bytes(const PhotoRefOf<Byte>& packed) {
-  return aligned(packed.stride * (packed.height + chroma_rows(packed)), kAlignment);
-}
-
-// A packed photo whose memory begins at `base`.
-template <class Byte>
-PhotoRefOf<Byte> based(PhotoRefOf<Byte> packed, std::byte* base) {
-  auto* at = reinterpret_cast<Byte*>(base);
-  packed.data = at + reinterpret_cast<std::uintptr_t>(packed.data);
-  if (packed.nv12()) packed.chroma = at + reinterpret_cast<std::uintptr_t>(packed.chroma);
-  return packed;
-}
-
-void copy_rows(void* to, std::ptrdiff_t to_stride, const void* from, std::ptrdiff_t from_stride,
-               std::int64_t bytes, std::int64_t rows) {
-  parallel_for(rows, kGrain / std::max<std::int64_t>(bytes, 1) + 1,
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t row = begin; row < end; ++row) {
-                   std::memcpy(static_cast<std::byte*>(to) + row * to_stride,
-                               static_cast<const std::byte*>(from) + row * from_stride,
-                               static_cast<std::size_t>(bytes));
-                 }
-               });
-}
 
 bool through_pinned(const PhotoJob& job) {
   return !job.in_on_device || !job.out_on_device || job.gate.data != nullptr;
@@ -83,16 +25,12 @@ bool through_pinned(const PhotoJob& job) {
 
 // Of one in pinned memory; nothing without a gate.
 std::int64_t gate_bytes(const PhotoJob& packed) {
-  return aligned(packed.gate.stride * packed.in.height, kAlignment);
+  return aligned_to(packed.gate.stride * packed.in.height, kPhotoAlignment);
 }
 
 // The result may take the photo's place.
 bool in_place(const PhotoJob& packed) {
-  const PhotoRef& in = packed.in;
-  const MutablePhotoRef& out = packed.out;
-  return !packed.in_on_device && !packed.out_on_device && !in.nv12() && in.channels == out.channels &&
-         in.bytes_per_sample == out.bytes_per_sample && in.red == out.red && in.green == out.green &&
-         in.blue == out.blue && in.alpha == out.alpha;
+  return !packed.in_on_device && !packed.out_on_device && same_layout(packed.in, packed.out);
 }
 
 }  // namespace
@@ -183,11 +121,12 @@ void PhotoGraphs::describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs
   }
   asked_.jobs.assign(jobs.begin(), jobs.end());
   for (PhotoJob& job : asked_.jobs) {
-    if (!job.in_on_device) job.in = packed_rows(job.in);
+    if (!job.in_on_device) job.in = packed_photo(job.in);
     if (!asked_.output) job.out = {};
-    if (!job.out_on_device) job.out = packed_rows(job.out);
+    if (!job.out_on_device) job.out = packed_photo(job.out);
     const bool gated = job.gate.data != nullptr;
-    job.gate = {nullptr, gated ? static_cast<std::ptrdiff_t>(aligned(job.in.width, kRowAlignment)) : 0};
+    job.gate = {nullptr,
+                gated ? static_cast<std::ptrdiff_t>(aligned_to(job.in.width, kPhotoRowAlignment)) : 0};
   }
 }
 
@@ -244,7 +183,7 @@ std::unique_ptr<PhotoGraphs::Graph> PhotoGraphs::make() {
   for (const PhotoJob& job : asked_.jobs) {
     Image& image = graph->images.emplace_back();
     image.in_offset = photos;
-    if (!job.in_on_device) photos += packed_bytes(job.in);
+    if (!job.in_on_device) photos += packed_photo_bytes(job.in);
     image.gate_offset = photos;
     photos += gate_bytes(job);
     const Extent plane(job, input);
@@ -256,7 +195,7 @@ std::unique_ptr<PhotoGraphs::Graph> PhotoGraphs::make() {
     const PhotoJob& job = asked_.jobs[i];
     Image& image = graph->images[i];
     image.out_offset = in_place(job) ? image.in_offset : photos;
-    if (!job.out_on_device && !in_place(job)) photos += packed_bytes(job.out);
+    if (!job.out_on_device && !in_place(job)) photos += packed_photo_bytes(job.out);
   }
   // Where host and device share their memory, kernels work on the pinned photos.
   const bool integrated = network_.device().facts().integrated;
@@ -267,8 +206,8 @@ std::unique_ptr<PhotoGraphs::Graph> PhotoGraphs::make() {
   for (std::size_t i = 0; i < graph->images.size(); ++i) {
     const PhotoJob& job = asked_.jobs[i];
     Image& image = graph->images[i];
-    image.in = job.in_on_device ? job.in : based(job.in, base + image.in_offset);
-    image.out = job.out_on_device ? job.out : based(job.out, base + image.out_offset);
+    image.in = job.in_on_device ? job.in : photo_at(job.in, base + image.in_offset);
+    image.out = job.out_on_device ? job.out : photo_at(job.out, base + image.out_offset);
     if (!job.in_on_device) image.pinned_in = pinned_.data() + image.in_offset;
     if (!job.out_on_device) image.pinned_out = pinned_.data() + image.out_offset;
     if (job.gate.stride > 0) {
@@ -394,15 +333,9 @@ void PhotoGraphs::check_finite() {
 void PhotoGraphs::copy_in(const PhotoJob& job, const Graph& graph, std::size_t index) {
   const Image& image = graph.images[index];
   if (image.pinned_gate != nullptr)
-    copy_rows(image.pinned_gate, image.gate.stride, job.gate.data, job.gate.stride, job.in.width,
-              job.in.height);
-  if (job.in_on_device) return;
-  const PhotoRef &from = job.in, &to = graph.kind.jobs[index].in;
-  std::byte* rows = image.pinned_in;
-  copy_rows(rows, to.stride, from.data, from.stride, row_bytes(from), from.height);
-  if (!from.nv12()) return;
-  copy_rows(rows + to.stride * to.height, to.chroma_stride, from.chroma, from.chroma_stride,
-            chroma_row_bytes(from), chroma_rows(from));
+    copy_host_rows(image.pinned_gate, image.gate.stride, job.gate.data, job.gate.stride, job.in.width,
+                   job.in.height);
+  if (!job.in_on_device) pack_photo(job.in, graph.kind.jobs[index].in, image.pinned_in);
 }
 
 void PhotoGraphs::run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
@@ -450,9 +383,7 @@ void PhotoGraphs::run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, con
   ask(poll, 1.0);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     if (jobs[i].out_on_device || !asked_.output) continue;
-    const MutablePhotoRef& to = jobs[i].out;
-    copy_rows(to.data, to.stride, graph->images[i].pinned_out, graph->images[i].out.stride, row_bytes(to),
-              to.height);
+    unpack_photo(graph->images[i].pinned_out, graph->images[i].out.stride, jobs[i].out);
   }
   timings.finish = watch.lap();
 }

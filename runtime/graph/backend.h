@@ -18,6 +18,7 @@
 #include "runtime/graph/detector_program.h"
 #include "runtime/graph/graph.h"
 #include "runtime/graph/param_source.h"
+#include "runtime/graph/patch_program.h"
 
 namespace cuhue {
 
@@ -144,6 +145,12 @@ class Backend {
   virtual std::unique_ptr<DetectorProgram> compile_detector(DetectorGraphs /*graphs*/,
                                                             std::shared_ptr<DeviceWeights> /*weights*/,
                                                             const CompileOptions& /*options*/) {
+    return nullptr;
+  }
+  // nullptr: this backend colours patches step by step, each batch a Program.
+  virtual std::unique_ptr<PatchProgram> compile_patches(PatchNetwork /*network*/,
+                                                        std::shared_ptr<DeviceWeights> /*weights*/,
+                                                        const CompileOptions& /*options*/) {
     return nullptr;
   }
 };

@@ -22,9 +22,14 @@ struct LoadedNetwork {
   std::unique_ptr<Program> compile(std::int64_t n, std::int64_t h, std::int64_t w,
                                    const Settings& settings = {},
                                    std::span<const std::string_view> outputs = {}) const {
+    return backend->compile(graph(n, h, w, settings, outputs), weights, options);
+  }
+  // What compile() compiles.
+  Graph graph(std::int64_t n, std::int64_t h, std::int64_t w, const Settings& settings = {},
+              std::span<const std::string_view> outputs = {}) const {
     Settings all = settings;
     all.insert(properties.begin(), properties.end());
-    return backend->compile(build_graph(*network, n, h, w, all, outputs), weights, options);
+    return build_graph(*network, n, h, w, all, outputs);
   }
 
   std::unique_ptr<Program> compile_part(std::string_view part, std::int64_t n, std::int64_t h,

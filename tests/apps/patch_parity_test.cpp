@@ -69,7 +69,13 @@ class Colors {
     cuhue::ConstPixelView view = cuhue::api::to_view(photo.pixels());
     const cuhue::Patches patches = cuhue::find_patches(objects, {});
     cuhue::ColorizeTimings timings;
-    const auto ab = colors_.run({view, patches, 1.0, c["photo"] == photo_, 256 << 20}, {}, timings);
+    Photo out(photo.width, photo.height, cuhue_output_format(photo.format));
+    cuhue::PatchColors::Call call{
+        .photo = view, .out = cuhue::api::to_view(out.pixels()), .patches = patches};
+    call.kept = c["photo"] == photo_;
+    call.most_bytes = 256 << 20;
+    colors_.run(call, {}, timings);
+    const auto ab = colors_.fused();
     photo_ = c["photo"];
     double worst = 0;
     std::size_t i = 0;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tests/cuda/host_backend.h"
+#include "tests/support/toy_networks.h"
 #include "weights/status.h"
 
 using namespace cuhue;
@@ -16,72 +17,9 @@ using namespace cuhue::test;
 
 namespace {
 
-constexpr int kChannels = 8, kClasses = 3;
-
-void build_features(Builder& b, std::int64_t n, std::int64_t h, std::int64_t w, const Settings&) {
-  ValueId x = b.affine(b.input("image", {n, 3, h, w}), 1.0f / 64, 0.0f);
-  x = b.relu(b.conv(x, "stem", {.out = kChannels, .kernel = 4, .stride = 4}));
-  ValueId p[4] = {x};
-  for (int i = 1; i < 4; ++i)
-    p[i] =
-        b.conv(p[i - 1], "down" + std::to_string(i), {.out = kChannels, .kernel = 3, .stride = 2, .pad = 1});
-  for (int i = 0; i < 4; ++i) b.output("p" + std::to_string(i + 2), p[i], OutputLayout::as_made);
-  for (int i = 0; i < 5; ++i) {
-    const ValueId level = i < 4 ? p[i] : b.subsample(p[3], 2);
-    b.output("logits" + std::to_string(i + 2), b.conv(level, "logits", {.out = 3, .kernel = 1}));
-    b.output("deltas" + std::to_string(i + 2), b.conv(level, "deltas", {.out = 12, .kernel = 1}));
-  }
-}
-
-void build_box_head(Builder& b, std::int64_t n, std::int64_t, std::int64_t, const Settings&) {
-  const ValueId x = b.relu(b.linear(b.input("box_crops", {n, kChannels * 49, 1, 1}), "fc", 16));
-  b.output("class_logits", b.linear(x, "cls", kClasses + 1));
-  b.output("box_deltas", b.linear(x, "box", 4 * kClasses));
-}
-
-void build_mask_head(Builder& b, std::int64_t n, std::int64_t, std::int64_t, const Settings&) {
-  const ValueId x = b.relu(b.conv_transpose(b.input("mask_crops", {n, kChannels, 14, 14}), "deconv",
-                                            {.out = 4, .kernel = 2, .stride = 2}));
-  b.output("mask_logits", b.conv(x, "predictor", {.out = kClasses, .kernel = 1}));
-}
-
-const Network& toy() {
-  static const Network network = [] {
-    Network n;
-    n.name = "toy-detector";
-    n.settings = network_or_throw("mask-rcnn").settings;
-    n.size_multiple = 32;
-    n.default_size = 64;
-    n.formula.exceptions = {{"cls.weight", 20.0}, {"deltas.weight", 0.05}, {"box.weight", 0.5}};
-    n.parts = {{"features", {}, {}, build_features},
-               {"box_head", {}, {}, build_box_head},
-               {"mask_head", {}, {}, build_mask_head}};
-    return n;
-  }();
-  return network;
-}
-
-// Formula weights, or none that are numbers.
-class Weights final : public ParamSource {
- public:
-  explicit Weights(bool broken = false) : broken_(broken) {}
-  std::span<const float> fetch(const Param& p, std::vector<float>& scratch) const override {
-    const auto values = formula_.fetch(p, scratch);
-    if (broken_ && p.name == "logits.bias") scratch[0] = std::nanf("");
-    return values;
-  }
-
- private:
-  FormulaSource formula_{toy()};
-  bool broken_;
-};
-
 std::unique_ptr<Detector> detector_on(std::shared_ptr<Backend> backend, bool broken = false) {
-  LoadedNetwork loaded;
-  loaded.network = &toy();
-  loaded.backend = std::move(backend);
-  loaded.weights = loaded.backend->make_weights(std::make_shared<Weights>(broken));
-  auto detector = make_detector(loaded);
+  auto detector = make_detector(
+      load_toy(toy_detector(), std::move(backend), std::make_shared<ToyDetectorWeights>(broken)));
   detector->set("min_size", 48);
   detector->set("max_size", 60);
   return detector;

@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
 #include <vector>
 
 #include "tests/executor/device_array.h"
@@ -39,6 +42,31 @@ TEST_CASE("fuse: objects in any number, hard and soft, give the bits of the CPU"
         });
         CHECK(out == expected);
       }
+    }
+  }
+}
+
+TEST_CASE("keep_maps: each map to its place, of any size; one number that is none is told") {
+  for (const std::int64_t floats : {std::int64_t{2 * 8 * 8}, std::int64_t{2 * 5 * 3}}) {
+    constexpr int kCount = 3, kPlaces = 5;
+    const std::array<std::int32_t, kCount> to{4, 0, 2};
+    std::vector<float> from(static_cast<std::size_t>(kCount * floats));
+    for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<float>(i) - 7.5f;
+    for (const float last : {1.0f, std::numeric_limits<float>::infinity(), std::nanf("")}) {
+      from.back() = last;
+      const DeviceArray<float> maps{std::span<const float>(from)};
+      const DeviceArray<std::int32_t> places{std::span<const std::int32_t>(to)};
+      const std::vector<std::int32_t> zero{0};
+      for_each_order([&] {
+        const DeviceArray<float> kept(static_cast<std::size_t>(kPlaces * floats));
+        const DeviceArray<std::int32_t> flag{std::span<const std::int32_t>(zero)};
+        keep_maps_cuda({maps.data(), floats, kCount, places.data(), kept.data(), flag.data()}, nullptr);
+        CHECK(flag.read()[0] == (last == 1.0f ? 0 : 1));
+        const std::vector<float> found = kept.read();
+        for (int m = 0; m < kCount; ++m)
+          CHECK(std::memcmp(found.data() + to[static_cast<std::size_t>(m)] * floats, from.data() + m * floats,
+                            static_cast<std::size_t>(floats) * 4) == 0);
+      });
     }
   }
 }

@@ -23,13 +23,16 @@ namespace winograd {
 struct Kernels;
 }
 
-// 3x3 of stride 1; or, transposed, 3x3 and 4x4 of stride 2, without dilation, with zeros around.
+// 3x3 of stride 1; or, transposed, 3x3 and 4x4 of stride 2, without dilation, with zeros around; or,
+// enlarged, 3x3 of stride 1 and padding 1 over an input at twice its size, each pixel four times, which is a
+// transposed 4x4 of padding 1 whose taps are sums of the 3x3's.
 struct WinogradShape {
   Dims in, out;  // out.h and out.w: what the padding at the far side makes them
   int dilation = 1, pad_top = 0, pad_left = 0;  // transposed: as PyTorch's padding
   BorderKind border = BorderKind::zero;
-  bool transposed = false;
-  int kernel = 3;
+  bool transposed = false, enlarged = false;
+  int kernel = 3;  // of the weight
+  bool has_phases() const { return transposed || enlarged; }
 };
 
 // Of a tile's rows (columns) of pixels of one phase, number i in [begin, end) is number first + i step of the
@@ -46,7 +49,7 @@ struct WinogradLine {
   WinogradOuts outs[2];         // by phase
 };
 
-// Rows (columns) of a kernel, by phase; -1 = zeros.
+// Rows (columns) of a kernel, by phase; -1 = zeros. (Enlarged: not used.)
 struct WinogradTaps {
   int tap[2][3] = {{0, 1, 2}, {0, 1, 2}};
 };

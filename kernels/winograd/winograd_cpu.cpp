@@ -76,7 +76,7 @@ std::vector<WinogradLine> transposed_lines(const WinogradShape& s, const Transpo
     line.inside = true;
     const std::int64_t first = start + 5 * t;
     for (int i = 0; i < 6; ++i) {
-      line.source[i] = first + i >= 0 && first + i < in ? first + i : -1;
+      line.source[i] = border_source(s.border, first + i, 0, in);
       line.inside = line.inside && line.source[i] >= 0;
     }
     for (int phase = 0; phase < 2; ++phase) {
@@ -89,9 +89,11 @@ std::vector<WinogradLine> transposed_lines(const WinogradShape& s, const Transpo
   return list;
 }
 
-void plan_transposed(WinogradPlan& plan) {
-  const TransposedAxis vertical = transposed_axis(plan.shape.kernel, plan.shape.pad_top);
-  const TransposedAxis horizontal = transposed_axis(plan.shape.kernel, plan.shape.pad_left);
+void plan_phases(WinogradPlan& plan) {
+  const WinogradShape& s = plan.shape;
+  const TransposedAxis vertical = s.enlarged ? transposed_axis(4, 1) : transposed_axis(s.kernel, s.pad_top);
+  const TransposedAxis horizontal =
+      s.enlarged ? transposed_axis(4, 1) : transposed_axis(s.kernel, s.pad_left);
   plan.phases = plan.step = plan.taps = 2;
   plan.pixels = 5;
   plan.row_taps = vertical.taps;
@@ -204,8 +206,8 @@ WinogradPlan plan_winograd(const WinogradShape& shape, int threads, const winogr
   plan.shape = shape;
   plan.threads = threads;
   plan.filter_groups = divide_up(shape.out.c, kFilterGroup);
-  if (shape.transposed) {
-    plan_transposed(plan);
+  if (shape.has_phases()) {
+    plan_phases(plan);
   } else {
     plan.step = shape.dilation;
     plan.rows = plain_lines(shape, true);
@@ -235,7 +237,7 @@ double winograd_cost(const WinogradPlan& plan) {
   const auto out = static_cast<double>(panels_of(plan) * plan.panel / 16);
   const auto passes =
       static_cast<double>(divide_up(divide_up(plan.tiles, plan.block_tiles), plan.blocks_at_once));
-  const double rate = plan.shape.transposed ? 0.7 : 0.85;  // of the peak, measured
+  const double rate = plan.shape.has_phases() ? 0.7 : 0.85;  // of the peak, measured
   const double multiplied = kPoints * tiles * static_cast<double>(plan.shape.in.c) * out / rate;
   const double filters = 130.0 * static_cast<double>(plan.shape.in.c) * out * passes;
   return multiplied + filters + 400.0 * tiles * in + 350.0 * tiles * out;
@@ -243,8 +245,9 @@ double winograd_cost(const WinogradPlan& plan) {
 
 double direct_cost(const WinogradShape& s) {
   const auto out = static_cast<double>(divide_up(s.out.c, 16));
-  const Dims& pixels = s.transposed ? s.in : s.out;
-  return s.kernel * s.kernel * static_cast<double>(pixels.n * pixels.h * pixels.w * s.in.c) * out / 0.85;
+  const Dims& pixels = s.has_phases() ? s.in : s.out;
+  const int kernel = s.enlarged ? 4 : s.kernel;  // by phases too
+  return kernel * kernel * static_cast<double>(pixels.n * pixels.h * pixels.w * s.in.c) * out / 0.85;
 }
 
 std::int64_t winograd_weight_floats(const WinogradShape& s) {

@@ -180,6 +180,30 @@ HWY_INLINE Place place_of(const WinogradPlan& plan, std::int64_t channel) {
   return {group / plan.filter_groups, group % plan.filter_groups, channel % kFilterGroup};
 }
 
+// Filters of an enlarged input: along an axis, phase 0 has taps k0 and k1 + k2, phase 1 k0 + k1 and k2.
+void transform_enlarged_column(const FilterJob& job, const Place& place, float* to) {
+  const D tag;
+  const std::int64_t size = 9 * kFilterGroup;
+  const bool low = place.phase / 2 == 0, left = place.phase % 2 == 0;
+  const float* from = job.packed + (place.group * job.plan->shape.in.c + job.first_in) * size + place.lane;
+  for (std::int64_t c = 0; c < job.depth; ++c, from += size, to += kPanel) {
+    V half[6], g[4];  // [2][3]
+    for (int i = 0; i < 3; ++i) {
+      const V k0 = hn::LoadU(tag, from + i * kFilterGroup),
+              k1 = hn::LoadU(tag, from + (3 + i) * kFilterGroup),
+              k2 = hn::LoadU(tag, from + (6 + i) * kFilterGroup);
+      half[i] = low ? k0 : hn::Add(k0, k1);
+      half[3 + i] = low ? hn::Add(k1, k2) : k2;
+    }
+    for (int row = 0; row < 2; ++row) {
+      const V* k = half + 3 * row;
+      g[2 * row] = left ? k[0] : hn::Add(k[0], k[1]);
+      g[2 * row + 1] = left ? hn::Add(k[1], k[2]) : k[2];
+    }
+    transform_filter<2>(g, to, job.point);
+  }
+}
+
 template <int taps>
 void transform_column(const FilterJob& job, const Place& place, float* to) {
   const D tag;
@@ -210,6 +234,8 @@ void transform_filters(const FilterJob& job) {
     if (place.phase >= job.plan->phases * job.plan->phases) {  // behind the last group of packed filters
       for (std::int64_t c = 0; c < job.depth; ++c, to += kPanel)
         for (int p = 0; p < kPoints; ++p) hn::Store(hn::Zero(tag), tag, to + p * job.point);
+    } else if (job.plan->shape.enlarged) {
+      transform_enlarged_column(job, place, to);
     } else if (job.plan->taps == 3) {
       transform_column<3>(job, place, to);
     } else {

@@ -14,7 +14,7 @@ struct Provider {
   bool (*serve)(const Node& node, Lowering& lowering);
 };
 
-bool serve_winograd(const Node& node, Lowering& lowering);  // 3x3 convolutions of stride 1, where it pays
+bool serve_winograd(const Node& node, Lowering& lowering);  // convolutions by fewer products, where it pays
 bool serve_phases(const Node& node, Lowering& lowering);    // convolutions of an enlarged input
 bool serve_onednn(const Node& node, Lowering& lowering);    // convolutions, matrix product, pooling
 bool serve_winograd_at_all(const Node& node, Lowering& lowering);  // also where a direct form would be faster
@@ -23,9 +23,9 @@ bool serve_reference(const Node& node, Lowering& lowering);        // plain loop
 
 // In the order they are asked.
 inline constexpr Provider kProviders[] = {
-    {"phases", serve_phases},   {"winograd", serve_winograd},
-    {"onednn", serve_onednn},   {"winograd", serve_winograd_at_all},  // before plain loops
-    {"kernels", serve_kernels}, {"reference", serve_reference}};
+    {"winograd", serve_winograd}, {"phases", serve_phases},
+    {"onednn", serve_onednn},     {"winograd", serve_winograd_at_all},  // before plain loops
+    {"kernels", serve_kernels},   {"reference", serve_reference}};
 
 // Elementwise steps from one place to another (may be the same) for `ops` in order; residual values are read
 // in the layout of `from`. At least one step is emitted when the places differ.

@@ -1,5 +1,5 @@
-// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3), and transposed ones of stride 2 by F(5x5, 2x2),
-// where that is faster than the direct form.
+// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3), transposed ones of stride 2 and those of an
+// enlarged input by F(5x5, 2x2), where that is faster than the direct form.
 //
 // The choice is a fixed rule over the layer's channels, not a timing: every process makes the same one, so
 // results repeat to the bit, and nothing is measured or cached at start. It does not ask for the size of the
@@ -20,6 +20,8 @@ namespace {
 
 // By how much it must be expected to be faster.
 constexpr double kMargin = 1.1;
+// Pixels of an enlarged input from which on it may pay: below, reading the weights is what takes the time.
+constexpr std::int64_t kLeastPixels = 16 * 16;
 
 struct Fused {
   ElementwiseStep step;
@@ -111,7 +113,7 @@ ValueId overwritable(std::span<const EpilogueStep> steps, const Lowering& loweri
 // and the more the transformed filters weigh.
 bool pays(WinogradShape shape) {
   const std::int64_t size = std::clamp<std::int64_t>(8192 / shape.in.c, 8, 64);
-  const std::int64_t out = shape.transposed ? 2 * size : size;
+  const std::int64_t out = shape.has_phases() ? 2 * size : size;
   shape.in = {1, shape.in.c, size, size};
   shape.out = {1, shape.out.c, out, out};
   shape.dilation = shape.pad_top = shape.pad_left = 1;
@@ -130,7 +132,7 @@ std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, con
   const bool plain = !op.transposed && op.kernel_h == 3 && op.kernel_w == 3 && op.stride == 1;
   const bool phases = op.transposed && (op.kernel_h == 3 || op.kernel_h == 4) && op.kernel_h == op.kernel_w &&
                       op.stride == 2 && op.dilation == 1 && op.pad_mode == PadMode::zero;
-  if (op.enlarged || (!plain && !phases)) return std::nullopt;
+  if (!plain && !phases) return std::nullopt;
   if (winograd_lanes() < 4) return std::nullopt;  // no vectors
   WinogradShape shape;
   shape.in = lowering.dims(node.inputs[0]);
@@ -140,6 +142,11 @@ std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, con
   shape.pad_left = op.pad_left;
   shape.border = border_kind(op.pad_mode);
   shape.transposed = op.transposed;
+  shape.enlarged = op.enlarged;
+  if (op.enlarged) {
+    if (shape.in.h * shape.in.w < kLeastPixels) return std::nullopt;
+    if (shape.border == BorderKind::reflect) shape.border = BorderKind::replicate;  // the edge's double
+  }
   shape.kernel = op.kernel_h;
   if (only_if_it_pays && !pays(shape)) return std::nullopt;
   return plan_winograd(shape, max_threads());
@@ -174,7 +181,7 @@ bool serve(const Node& node, Lowering& lowering, bool only_if_it_pays) {
       layer, "winograd", winograd_weight_floats(shape),
       [shape](const float* weight, float* packed) { pack_winograd_weight(shape, weight, packed); });
   lowering.emit(std::make_unique<WinogradStep>(*std::move(made), places, params, std::move(fused)),
-                shape.transposed ? "winograd f(5x5)" : "winograd f(4x4)", places.out.dims,
+                shape.has_phases() ? "winograd f(5x5)" : "winograd f(4x4)", places.out.dims,
                 macs(lowering.graph(), node));
   if (!left.empty()) emit_elementwise(node, lowering, places.out, places.out, left);
   return true;

@@ -1,4 +1,5 @@
-// Convolutions of an enlarged input: as phases, by oneDNN on the enlarged input, and by plain loops.
+// Convolutions of an enlarged input: by Winograd, as phases, by oneDNN on the enlarged input, and by plain
+// loops.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -37,7 +38,7 @@ Graph enlarged(const Case& c, const Then& then = {}) {
   return b.take();
 }
 
-// Without Winograd, whose rounding is larger, in the layers around.
+// Without Winograd, whose rounding is larger.
 const CompileOptions kWays[] = {without({"winograd"}), without({"winograd", "phases"}),
                                 without({"winograd", "phases", "onednn"})};
 
@@ -104,6 +105,21 @@ TEST_CASE("large maps are convolved as phases, small ones and odd channels enlar
   CHECK_FALSE(way({1, 8, 15, 16}, 16).starts_with("phases"));
   CHECK_FALSE(way({1, 8, 16, 16}, 12).starts_with("phases"));
   CHECK_FALSE(way({1, 8, 16, 16}, 16, without({"phases"})).starts_with("phases"));
+}
+
+TEST_CASE("large maps of many channels are convolved by Winograd, at every border, and what follows") {
+  constexpr double kWinogradTolerance = 2e-5;
+  for (const PadMode mode : {PadMode::zero, PadMode::reflect, PadMode::replicate}) {
+    for (const Dims& in : {Dims{1, 64, 16, 16}, {2, 72, 17, 23}, {1, 48, 1, 256}, {1, 80, 9, 40}}) {
+      const Case c{in, 40, mode};
+      CHECK(provider_of(enlarged(c, leaky), "enlarged_convolution") == "winograd f(5x5)");
+      CHECK(cpu_error(enlarged(c)) < kWinogradTolerance);
+      CHECK(cpu_error(enlarged(c, leaky)) < kWinogradTolerance);
+      CHECK(cpu_error(enlarged(c, [](Builder& b, ValueId x) { return leaky(b, b.batch_norm(x, "n")); })) <
+            kWinogradTolerance);
+    }
+  }
+  CHECK(provider_of(enlarged({{1, 64, 15, 17}, 40}), "enlarged_convolution") != "winograd f(5x5)");
 }
 
 TEST_CASE("an enlarged convolution's bits are the same alone and in a batch, for one thread and two") {

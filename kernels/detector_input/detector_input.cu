@@ -1,4 +1,5 @@
-#include "kernels/core/launch.cuh"
+#include "kernels/color/lab.h"
+#include "kernels/core/photo.cuh"
 #include "kernels/detector_input/detector_input.h"
 #include "kernels/detector_input/detector_input_math.h"
 
@@ -50,7 +51,49 @@ __global__ void columns_kernel(DetectorInputParams p, const std::uint8_t* betwee
   }
 }
 
+constexpr int kLightnessRows = 8;  // of a block: its table of linear light is worth it
+
+__device__ inline int byte_of(std::uint32_t bytes, int i) {
+  return static_cast<int>(bytes >> 8 * i & 255);
+}
+__device__ inline int byte_of(std::uint64_t samples, int i) {
+  return sample_16_to_8(static_cast<std::int32_t>(samples >> 16 * i & 0xffff));
+}
+
+// A thread four pixels of some rows.
+template <class Format>
+__global__ void __launch_bounds__(kThreads) lightness_kernel(PhotoRef photo, YuvToRgb factors, double* out) {
+  __shared__ double linear[256];
+  const auto thread = static_cast<int>(threadIdx.x);
+  for (int i = thread; i < 256; i += kThreads) linear[i] = linear_of_byte(i);
+  __syncthreads();
+  const int w = static_cast<int>(photo.width), h = static_cast<int>(photo.height);
+  const int x = 4 * (static_cast<int>(blockIdx.x) * kThreads + thread);
+  const int first = static_cast<int>(blockIdx.y) * kLightnessRows;
+  if (x >= w) return;
+  for (int y = first; y < min(first + kLightnessRows, h); ++y) {
+    const auto pixels = Format::four(photo, factors, y, x);
+#pragma unroll 1
+    for (int i = 0; i < min(4, w - x); ++i) {
+      const DetectorGrey grey = lightness_grey(linear[byte_of(pixels.r, i)], linear[byte_of(pixels.g, i)],
+                                               linear[byte_of(pixels.b, i)]);
+      double* to = out + (y * w + x + i) * 3;
+      for (int c = 0; c < 3; ++c) to[c] = grey.channel[c];
+    }
+  }
+}
+
 }  // namespace
+
+void lightness_picture_cuda(const PhotoRef& photo, double* out, Stream stream) {
+  checked_int(photo.height * photo.width * 3);
+  checked_int(photo.width * photo.channels * photo.bytes_per_sample + 16);
+  const dim3 grid(blocks_for(photo.width, 4 * kThreads), blocks_for(photo.height, kLightnessRows));
+  with_format(photo, [&](auto format) {
+    launch(lightness_kernel<decltype(format)>, {grid, kThreads}, stream, photo, yuv_to_rgb(photo.coding),
+           out);
+  });
+}
 
 void detector_input_cuda(const DetectorInputParams& p, Stream stream) {
   checked_int(p.padded_h * p.padded_w * 3);

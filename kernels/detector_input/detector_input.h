@@ -36,5 +36,7 @@ void detector_input_cuda(const DetectorInputParams& p, Stream stream);
 // sRGB: three channels that differ by a hundredth. [h, w, 3] 0..255, not rounded. 16 bits are rounded to 8
 // first. Not of video.
 void lightness_picture(const PhotoRef& photo, double* out);
+// The same but for the last digits of double, of video too, in one launch. Addresses are the device's.
+void lightness_picture_cuda(const PhotoRef& photo, double* out, Stream stream);
 
 }  // namespace cuhue

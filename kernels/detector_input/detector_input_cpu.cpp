@@ -92,38 +92,14 @@ void detector_input_cpu(const DetectorInputParams& p) {
 
 namespace {
 
-// Linear light of all bytes, IEC 61966-2-1.
+// Linear light of all bytes.
 const std::array<double, 256>& linear_bytes() {
   static const std::array<double, 256> table = [] {
     std::array<double, 256> t{};
-    for (std::size_t i = 0; i < t.size(); ++i) {
-      const double x = static_cast<double>(i) / 255.0;
-      t[i] = x > 0.04045 ? std::pow((x + 0.055) / 1.055, 2.4) : x / 12.92;
-    }
+    for (std::size_t i = 0; i < t.size(); ++i) t[i] = linear_of_byte(static_cast<int>(i));
     return t;
   }();
   return table;
-}
-
-struct Grey {
-  double channel[3];
-};
-
-Grey lightness_grey(double r, double g, double b) {
-  // White of Lab back in RGB: the two matrices of the original are no exact inverses.
-  constexpr double kWhite[3] = {1.000007477978016, 0.9999895886811184, 1.0000811346942409};
-  const double y = 0.212671 * r + 0.71516 * g + 0.072169 * b;
-  const double f = y > 0.008856 ? std::cbrt(y) : 7.787 * y + 16.0 / 116.0;
-  const double lightness = 116.0 * f - 16.0;
-  const double t = (lightness + 16.0) / 116.0;
-  const double back = t > 0.2068966 ? t * t * t : (t - 16.0 / 116.0) / 7.787;
-  Grey grey{};
-  for (int c = 0; c < 3; ++c) {
-    const double v = kWhite[c] * back;
-    const double encoded = v > 0.0031308 ? 1.055 * std::pow(v, 1.0 / 2.4) - 0.055 : 12.92 * v;
-    grey.channel[c] = 255.0 * std::clamp(encoded, 0.0, 1.0);
-  }
-  return grey;
 }
 
 std::uint8_t byte_at(const PhotoRef& photo, const std::uint8_t* pixel, int sample) {
@@ -138,7 +114,7 @@ std::uint8_t byte_at(const PhotoRef& photo, const std::uint8_t* pixel, int sampl
 void lightness_picture(const PhotoRef& photo, double* out) {
   const auto& linear = linear_bytes();
   const bool grey = photo.red == photo.green && photo.green == photo.blue;
-  std::array<Grey, 256> of_bytes{};
+  std::array<DetectorGrey, 256> of_bytes{};
   for (std::size_t i = 0; grey && i < of_bytes.size(); ++i)
     of_bytes[i] = lightness_grey(linear[i], linear[i], linear[i]);
   parallel_for(photo.height, 4, [&](std::int64_t begin, std::int64_t end) {
@@ -147,7 +123,7 @@ void lightness_picture(const PhotoRef& photo, double* out) {
       double* to = out + y * photo.width * 3;
       for (std::int64_t x = 0; x < photo.width; ++x, to += 3) {
         const std::uint8_t r = byte_at(photo, pixel, photo.red);
-        Grey g = of_bytes[r];
+        DetectorGrey g = of_bytes[r];
         if (!grey)
           g = lightness_grey(linear[r], linear[byte_at(photo, pixel, photo.green)],
                              linear[byte_at(photo, pixel, photo.blue)]);

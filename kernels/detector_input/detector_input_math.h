@@ -1,6 +1,7 @@
 // One sample of a resized picture, in either way.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "kernels/core/hd.h"
@@ -36,6 +37,37 @@ CUHUE_HD float resized_float(const Sample* picture, std::int64_t w, const Double
   const double top = (1.0 - x.t) * at(y.i0, x.i0) + x.t * at(y.i0, x.i1);
   const double bottom = (1.0 - x.t) * at(y.i1, x.i0) + x.t * at(y.i1, x.i1);
   return static_cast<float>((1.0 - y.t) * top + y.t * bottom);
+}
+
+// ---- lightness
+
+// Linear light of a byte, IEC 61966-2-1.
+CUHUE_HD double linear_of_byte(int byte) {
+  const double x = static_cast<double>(byte) / 255.0;
+  return x > 0.04045 ? pow((x + 0.055) / 1.055, 2.4) : x / 12.92;
+}
+
+struct DetectorGrey {
+  double channel[3];
+};
+
+// Linear RGB to its lightness in sRGB, 0..255.
+CUHUE_HD DetectorGrey lightness_grey(double r, double g, double b) {
+  // White of Lab back in RGB: the two matrices of the original are no exact inverses.
+  constexpr double kWhite[3] = {1.000007477978016, 0.9999895886811184, 1.0000811346942409};
+  const double y = 0.212671 * r + 0.71516 * g + 0.072169 * b;
+  const double f = y > 0.008856 ? cbrt(y) : 7.787 * y + 16.0 / 116.0;
+  const double lightness = 116.0 * f - 16.0;
+  const double t = (lightness + 16.0) / 116.0;
+  const double back = t > 0.2068966 ? t * t * t : (t - 16.0 / 116.0) / 7.787;
+  DetectorGrey grey{};
+  for (int c = 0; c < 3; ++c) {
+    const double v = kWhite[c] * back;
+    const double encoded = v > 0.0031308 ? 1.055 * pow(v, 1.0 / 2.4) - 0.055 : 12.92 * v;
+    const double positive = encoded > 0.0 ? encoded : 0.0;
+    grey.channel[c] = 255.0 * (positive < 1.0 ? positive : 1.0);
+  }
+  return grey;
 }
 
 // ---- bytes: one pass of Pillow's triangle. `step` bytes from sample to sample.

@@ -119,8 +119,9 @@ cuhue_status cuhue_detect(cuhue_detector* detector, const cuhue_pixels* photo,
   return guard(error, [&] {
     Detector& d = given(detector);
     const ConstPixelView view = picture_given(photo, "the photo");
-    detect(options, detections, timings,
-           [&](const Poll& poll, Detections& found, DetectTimings& t) { d.run_photo(view, poll, found, t); });
+    detect(options, detections, timings, [&](const Poll& poll, Detections& found, DetectTimings& t) {
+      d.run_photo(view, {}, poll, found, t);
+    });
   });
 }
 

@@ -107,7 +107,7 @@ class PartedDetector final : public Detector {
 
   void set(std::string_view setting, double value) override;
   void run(const DetectorImage& image, const Poll& poll, Detections& out, DetectTimings& timings) override;
-  void run_photo(const ConstPixelView& photo, const Poll& poll, Detections& out,
+  void run_photo(const ConstPixelView& photo, const PhotoPlace& place, const Poll& poll, Detections& out,
                  DetectTimings& timings) override;
   std::int64_t weight_bytes() const override { return network_.weights->bytes(); }
   std::int64_t arena_bytes() const override;
@@ -128,8 +128,9 @@ class PartedDetector final : public Detector {
   void compile_heads();
   void run_parts(const DetectorImage& image, const DetectorSize& size, Program& program, const Poll& poll,
                  DetectTimings& t);
-  void run_whole(const DetectorImage& image, const DetectorSize& size, DetectorProgram& program,
-                 Detections& out);
+  DetectorRequest request_of(const DetectorImage& image, const DetectorSize& size) const;
+  static void run_whole(const DetectorRequest& request, const Poll& poll, DetectorProgram& program,
+                        Detections& out);
   void fill_input(const DetectorImage& image, const DetectorSize& size, Program& program);
   void find_proposals(const DetectorSize& size, Program& program);
   void find_boxes(const DetectorSize& size, Program& program, const Poll& poll);
@@ -364,8 +365,7 @@ void PartedDetector::run(const DetectorImage& image, const Poll& poll, Detection
   t.compile = watch.lap();
   Detections found;
   if (features.whole) {
-    if (poll && poll(0.0)) throw Error(Status::cancelled, "cancelled before the detector ran");
-    run_whole(image, size, *features.whole, found);
+    run_whole(request_of(image, size), poll, *features.whole, found);
     t.features = watch.lap();
   } else {
     run_parts(image, size, *features.program, poll, t);
@@ -392,9 +392,7 @@ void PartedDetector::run_parts(const DetectorImage& image, const DetectorSize& s
   t.masks = watch.lap();
 }
 
-// One launch; then what it left in bits becomes bytes.
-void PartedDetector::run_whole(const DetectorImage& image, const DetectorSize& size, DetectorProgram& program,
-                               Detections& out) {
+DetectorRequest PartedDetector::request_of(const DetectorImage& image, const DetectorSize& size) const {
   DetectorRequest request;
   request.picture = image.data;
   request.sample = sample_of(image.type);
@@ -406,16 +404,23 @@ void PartedDetector::run_whole(const DetectorImage& image, const DetectorSize& s
   request.score_threshold = static_cast<float>(setting_of("score_threshold"));
   request.proposal_nms = kProposalNms;
   request.nms_threshold = setting_of("nms_threshold");
+  return request;
+}
+
+// One launch; then what it left in bits becomes bytes.
+void PartedDetector::run_whole(const DetectorRequest& request, const Poll& poll, DetectorProgram& program,
+                               Detections& out) {
+  if (poll && poll(0.0)) throw Error(Status::cancelled, "cancelled before the detector ran");
   const DetectorResult result = program.run(request);
   if (!result.finite) refuse_values("scores");
-  out.width = image.w;
-  out.height = image.h;
-  const std::int64_t words = (image.w + 31) / 32;
+  out.width = request.w;
+  out.height = request.h;
+  const std::int64_t words = (request.w + 31) / 32;
   for (int i = 0; i < result.found; ++i) {
     const float* b = result.boxes + 4 * i;
     if (!has_area({b[0], b[1], b[2], b[3]})) continue;
-    const PasteRectangle r = paste_rectangle(b, image.h, image.w);
-    const std::uint32_t* bits = result.masks + i * image.h * words;
+    const PasteRectangle r = paste_rectangle(b, request.h, request.w);
+    const std::uint32_t* bits = result.masks + i * request.h * words;
     out.boxes.insert(out.boxes.end(), b, b + 4);
     out.scores.push_back(result.scores[i]);
     out.classes.push_back(result.labels[i]);
@@ -426,18 +431,35 @@ void PartedDetector::run_whole(const DetectorImage& image, const DetectorSize& s
   }
 }
 
-void PartedDetector::run_photo(const ConstPixelView& photo, const Poll& poll, Detections& out,
-                               DetectTimings& timings) {
+void PartedDetector::run_photo(const ConstPixelView& photo, const PhotoPlace& place, const Poll& poll,
+                               Detections& out, DetectTimings& timings) {
   const ThreadScope threads(network_.options.threads);
   out = {};
-  if (is_video(photo.format))
+  if (is_video(photo.format) && !place.on_device)
     throw Error(Status::usage, "the detector takes no video; convert the frame to RGB first");
   Stopwatch watch;
-  lightness_.resize(index(photo.width * photo.height * 3));
-  lightness_picture(photo_ref(photo), lightness_.data());
-  const double seconds = watch.lap();
-  run({lightness_.data(), DetectorImage::Type::f64, photo.height, photo.width}, poll, out, timings);
-  timings.prepare += seconds;
+  const DetectorSize size = size_of(photo.height, photo.width);
+  const Features& features = features_of(size);
+  const double compile = watch.lap();
+  const DetectorImage image{nullptr, DetectorImage::Type::f64, photo.height, photo.width};
+  if (features.whole) {
+    DetectorRequest request = request_of(image, size);
+    request.photo = photo_ref(photo);
+    request.photo_on_device = place.on_device;
+    request.stream = place.stream;
+    Detections found;
+    run_whole(request, poll, *features.whole, found);
+    out = std::move(found);
+    timings = {};
+    timings.features = watch.lap();
+  } else {
+    lightness_.resize(index(photo.width * photo.height * 3));
+    lightness_picture(photo_ref(photo), lightness_.data());
+    const double seconds = watch.lap();
+    run({lightness_.data(), image.type, image.h, image.w}, poll, out, timings);
+    timings.prepare += seconds;
+  }
+  timings.compile += compile;
 }
 
 }  // namespace

@@ -37,6 +37,12 @@ struct DetectTimings {  // seconds
   double masks = 0;  // crops, mask head, pasting
 };
 
+// Where the pixels of a photo are.
+struct PhotoPlace {
+  bool on_device = false;   // of the backend
+  Stream stream = nullptr;  // on which they become what they are; nullptr = they are
+};
+
 // Not thread-safe; detectors over the same LoadedNetwork may work at the same time.
 class Detector {
  public:
@@ -45,10 +51,10 @@ class Detector {
   virtual void set(std::string_view setting, double value) = 0;
   // `out` is written whole or, when an error is thrown, left empty.
   virtual void run(const DetectorImage& image, const Poll& poll, Detections& out, DetectTimings& timings) = 0;
-  // A photo of any format but video, as the published colorizer shows it to the detector: its lightness as
-  // grey of three nearly equal channels, not rounded. Alpha is not looked at.
-  virtual void run_photo(const ConstPixelView& photo, const Poll& poll, Detections& out,
-                         DetectTimings& timings) = 0;
+  // A photo, as the published colorizer shows it to the detector: its lightness as grey of three nearly equal
+  // channels, not rounded. Alpha is not looked at. In host memory no video.
+  virtual void run_photo(const ConstPixelView& photo, const PhotoPlace& place, const Poll& poll,
+                         Detections& out, DetectTimings& timings) = 0;
   virtual std::int64_t weight_bytes() const = 0;
   virtual std::int64_t arena_bytes() const = 0;  // of all programs and scratch held now
   // Prepares the network for pictures of this size, as the first run() of one does: arena_bytes() is then

@@ -121,7 +121,8 @@ void Patch::find_objects(const Task& task) {
   latest_found_[task.index] = false;
   DetectTimings t;
   detector_->run_photo(
-      task.photo, [&](double fraction) { return task.poll(kDetectorShare * fraction); }, found, t);
+      task.photo, {task.job.in_on_device, task.options.stream},
+      [&](double fraction) { return task.poll(kDetectorShare * fraction); }, found, t);
   latest_found_[task.index] = true;
   task.timings.compile += t.compile;
   task.timings.detect += t.prepare + t.features + t.proposals + t.boxes + t.masks;
@@ -156,12 +157,6 @@ void Patch::check_call(std::span<const ColorizeJob> jobs, const ColorizeOptions&
                   photo + ": as published it is shrunk to " + std::to_string(result.width) + "x" +
                       std::to_string(result.height) +
                       " first, which is done in host memory; copy it there, or colour it at its own size");
-    }
-    if (jobs[i].in_on_device && given_.find(i) == nullptr) {
-      throw Error(Status::usage,
-                  photo +
-                      ": the detector takes pixels in host memory only; copy them there, or give the "
-                      "objects (cuhue_colorizer_set_detections)");
     }
     if (detector_ || given_.find(i) != nullptr) continue;
     throw Error(Status::weights,

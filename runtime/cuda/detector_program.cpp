@@ -9,6 +9,7 @@
 
 #include "kernels/mask_paste/mask_paste.h"
 #include "kernels/roi_align/roi_align.h"
+#include "runtime/cuda/packed_photo.h"
 #include "runtime/cuda/step.h"
 
 namespace cuhue::cuda {
@@ -36,8 +37,8 @@ class Offsets {
 
 // What lies where, in device memory; `results` and what follows it is copied to the host.
 struct Places {
-  std::int64_t picture = 0, input = 0, proposals = 0, count = 0, proposal_scratch = 0, detections = 0,
-               detection_scratch = 0, masks = 0;
+  std::int64_t photo = 0, picture = 0, input = 0, proposals = 0, count = 0, proposal_scratch = 0,
+               detections = 0, detection_scratch = 0, masks = 0;
   std::int64_t results = 0, not_finite = 0, found = 0, boxes = 0, scores = 0, labels = 0, bits = 0, end = 0;
 };
 
@@ -54,10 +55,23 @@ std::int64_t picture_bytes(const DetectorRequest& r) {
   return r.h * r.w * 3 * sample_bytes(r.sample);
 }
 
+// What passes through pinned memory.
+std::int64_t uploaded_bytes(const DetectorRequest& r) {
+  if (r.photo.data == nullptr) return picture_bytes(r);
+  return r.photo_on_device ? 0 : packed_photo_bytes(packed_photo(r.photo));
+}
+
+// The photo's address counts where it is read there.
+bool same_photo(const DetectorRequest& a, const DetectorRequest& b) {
+  if ((a.photo.data == nullptr) != (b.photo.data == nullptr) || a.photo_on_device != b.photo_on_device)
+    return false;
+  return a.photo_on_device ? a.photo == b.photo : packed_photo(a.photo) == packed_photo(b.photo);
+}
+
 // Do both need the same recording?
 bool same_shape(const DetectorRequest& a, const DetectorRequest& b) {
-  return a.sample == b.sample && a.h == b.h && a.w == b.w && a.out_h == b.out_h && a.out_w == b.out_w &&
-         std::ranges::equal(a.mean, b.mean) && a.score_threshold == b.score_threshold &&
+  return same_photo(a, b) && a.sample == b.sample && a.h == b.h && a.w == b.w && a.out_h == b.out_h &&
+         a.out_w == b.out_w && std::ranges::equal(a.mean, b.mean) && a.score_threshold == b.score_threshold &&
          a.proposal_nms == b.proposal_nms && a.nms_threshold == b.nms_threshold;
 }
 
@@ -112,7 +126,7 @@ class CudaDetectorProgram final : public DetectorProgram {
   DetectorRequest request_;
   Places places_;
   Memory memory_;
-  PinnedMemory picture_, results_;
+  PinnedMemory upload_, results_;  // a photo or a picture; what was found
   std::unique_ptr<Recording> recording_;
 };
 
@@ -137,6 +151,7 @@ void CudaDetectorProgram::prepare(const DetectorRequest& request) {
   constexpr std::int64_t kBoxBytes = kMostDetections * std::int64_t{sizeof(Box)};
   constexpr std::int64_t kFloats = kMostDetections * std::int64_t{sizeof(float)};
   Offsets o;
+  if (request.photo.data != nullptr) places_.photo = o.take(uploaded_bytes(request));
   places_.picture = o.take(picture_bytes(request));
   places_.input = o.take(static_cast<std::int64_t>(detector_input_scratch_bytes(input_params())));
   places_.proposals = o.take(rows() * std::int64_t{sizeof(Box)});
@@ -154,15 +169,24 @@ void CudaDetectorProgram::prepare(const DetectorRequest& request) {
   places_.bits = o.take(kMostDetections * request.h * ((request.w + 31) / 32) * 4);
   places_.end = o.bytes();
   memory_ = {};  // before another is taken
-  picture_ = {};
+  upload_ = {};
   results_ = {};
   memory_ = Memory(device_, places_.end, "a detector's picture and results");
-  picture_ = PinnedMemory(device_, picture_bytes(request), "staging of a detector's picture");
+  upload_ = PinnedMemory(device_, std::max<std::int64_t>(uploaded_bytes(request), 1),
+                         "staging of a detector's picture");
   results_ = PinnedMemory(device_, places_.end - places_.results, "staging of a detector's results");
 }
 
 void CudaDetectorProgram::enqueue_input(Stream stream) const {
-  device_->copy(at<std::byte>(places_.picture), picture_.data(), picture_bytes(request_), stream);
+  const bool photo = request_.photo.data != nullptr;
+  if (const std::int64_t bytes = uploaded_bytes(request_); bytes > 0)
+    device_->copy(at<std::byte>(photo ? places_.photo : places_.picture), upload_.data(), bytes, stream);
+  if (photo) {
+    const PhotoRef seen = request_.photo_on_device
+                              ? request_.photo
+                              : photo_at(packed_photo(request_.photo), at<std::byte>(places_.photo));
+    lightness_picture_cuda(seen, at<double>(places_.picture), stream);
+  }
   DetectorInputParams p = input_params();
   p.picture = at<std::byte>(places_.picture);
   p.scratch = at<std::byte>(places_.input);
@@ -259,12 +283,16 @@ void CudaDetectorProgram::enqueue(Stream stream) const {
 }
 
 DetectorResult CudaDetectorProgram::run(const DetectorRequest& request) {
-  const Stream stream = stream_.get();
+  const Stream stream = request.stream != nullptr ? request.stream : stream_.get();
   if (memory_.data() == nullptr || !same_shape(request, request_)) {
     device_->synchronize(stream);
     prepare(request);
   }
-  std::memcpy(picture_.data(), request.picture, static_cast<std::size_t>(picture_bytes(request)));
+  if (request.photo.data == nullptr) {
+    std::memcpy(upload_.data(), request.picture, static_cast<std::size_t>(picture_bytes(request)));
+  } else if (!request.photo_on_device) {
+    pack_photo(request.photo, packed_photo(request.photo), upload_.data());
+  }
   if (recording_) {
     device_->launch([&] { recording_->launch(stream); });
   } else {

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "kernels/core/photo.h"
+#include "kernels/core/stream.h"
 #include "kernels/detector_input/detector_input.h"
 #include "kernels/proposals/proposals.h"
 #include "runtime/graph/graph.h"
@@ -23,6 +25,11 @@ struct DetectorRequest {
   const void* picture = nullptr;  // [h, w, 3] in host memory
   PictureSample sample = PictureSample::u8;
   std::int64_t h = 0, w = 0;
+  // In place of `picture`: a photo of any format, seen as lightness_picture() shows it; its sample is f64.
+  PhotoRef photo = {};
+  bool photo_on_device = false;
+  Stream stream =
+      nullptr;  // what was put on it comes first; nullptr: nothing does. Done on return either way
   std::int64_t out_h = 0, out_w = 0;  // to what it is resized; features' image is that padded
   float mean[3] = {};
   float score_threshold = 0.3f;

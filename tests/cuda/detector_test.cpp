@@ -104,3 +104,35 @@ TEST_CASE("a detector on the device: nothing found, weights that are no numbers"
     CHECK(e.status() == Status::weights);
   }
 }
+
+TEST_CASE("a detector sees a photo in host memory, in the device's, and a video frame there, as on the CPU") {
+  std::shared_ptr<HostDevice> device;
+  const auto cuda = detector_on(executor(device)), cpu = detector_on(make_cpu_backend());
+  constexpr std::int64_t kW = 38, kH = 30;
+  const auto planes = formula_image(3, kH, kW);
+  std::vector<std::uint8_t> bgra(static_cast<std::size_t>(4 * kW * kH), 77), nv12, rgb;
+  for (std::size_t i = 0; i < planes.size(); ++i) bgra[i % (kW * kH) * 4 + i / (kW * kH)] = planes[i];
+  for (std::size_t i = 0; i < kW * kH * 3 / 2; ++i)
+    nv12.push_back(i < kW * kH ? static_cast<std::uint8_t>(16 + planes[i] * 219 / 255) : 128);
+  for (std::size_t i = 0; i < kW * kH; ++i)
+    for (int c = 0; c < 3; ++c) rgb.push_back(static_cast<std::uint8_t>(((nv12[i] - 16) * 255 + 109) / 219));
+  DetectTimings timings;
+  Detections found, expected;
+  const Stream stream = device->create_stream();
+  const ConstPixelView photo{bgra.data(), kW, kH, 4 * kW, PixelFormat::bgra8};
+  cpu->run_photo(photo, {}, {}, expected, timings);
+  REQUIRE(expected.count() > 0);
+  for (const PhotoPlace& place : {PhotoPlace{}, PhotoPlace{true, nullptr}, PhotoPlace{true, stream}}) {
+    cuda->run_photo(photo, place, {}, found, timings);
+    check_same(found, expected);
+    const std::int64_t allocations = device->allocations();
+    cuda->run_photo(photo, place, {}, found, timings);
+    check_same(found, expected);
+    CHECK(device->allocations() == allocations);
+  }
+  cpu->run_photo({rgb.data(), kW, kH, 3 * kW, PixelFormat::rgb8}, {}, {}, expected, timings);
+  REQUIRE(expected.count() > 0);
+  cuda->run_photo({nv12.data(), kW, kH, kW, PixelFormat::nv12}, {true, stream}, {}, found, timings);
+  check_same(found, expected);
+  device->destroy_stream(stream);
+}

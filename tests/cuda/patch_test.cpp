@@ -257,10 +257,13 @@ TEST_CASE("patches on the device: out of memory and a stop leave a program that 
 
 namespace {
 
-std::unique_ptr<Colorizer> colorizer_on(const std::shared_ptr<Backend>& backend) {
-  const LoadedNetwork networks[] = {load_toy(toy_colors(), backend, std::make_shared<ToyColorsWeights>()),
-                                    {}};
-  return make_patch(networks, kSide);
+std::unique_ptr<Colorizer> colorizer_on(const std::shared_ptr<Backend>& backend, bool detects = false) {
+  LoadedNetwork networks[] = {load_toy(toy_colors(), backend, std::make_shared<ToyColorsWeights>()), {}};
+  if (detects) networks[1] = load_toy(toy_detector(), backend, std::make_shared<ToyDetectorWeights>());
+  auto colorizer = make_patch(networks, kSide);
+  if (detects) colorizer->set("min_size", 48);
+  if (detects) colorizer->set("max_size", 60);
+  return colorizer;
 }
 
 }  // namespace
@@ -311,4 +314,37 @@ TEST_CASE("patch: what device memory cannot do is said") {
   options.as_published = true;
   ColorizeTimings timings;
   CHECK_THROWS_WITH_AS(gpu->run({&job, 1}, options, {}, timings), doctest::Contains("1280x7"), Error);
+}
+
+TEST_CASE("patch: objects found in a photo in device memory give the picture of one in host memory") {
+  const OnExecutor executor;
+  const auto gpu = colorizer_on(executor.backend, true), cpu = colorizer_on(make_cpu_backend(), true);
+  Picture photo, want, got, in_host;
+  ColorizeTimings timings;
+  const ColorizeJob job{photo.view(), want.view()};
+  cpu->run({&job, 1}, {}, {}, timings);
+  REQUIRE(cpu->detections_of(0).count() > 0);
+  const ColorizeJob host{photo.view(), in_host.view()};
+  gpu->run({&host, 1}, {}, {}, timings);
+  CHECK(timings.detect > 0);
+  CHECK(gpu->detections_of(0).count() == cpu->detections_of(0).count());
+  // A pixel of a mask's edge may differ, and with it a colour.
+  int apart = 0;
+  for (std::size_t i = 0; i < want.bytes.size(); ++i)
+    apart += std::abs(want.bytes[i] - in_host.bytes[i]) > 1 ? 1 : 0;
+  CHECK(apart <= 30);
+  const Stream stream = executor.device->create_stream();
+  const ColorizeJob device{photo.view(), got.view(), true, true};
+  ColorizeOptions options;
+  options.stream = stream;
+  gpu->run({&device, 1}, options, {}, timings);
+  executor.device->synchronize(stream);
+  CHECK(got.bytes == in_host.bytes);
+  // Kept, what was found stays found.
+  options.prepared = true;
+  gpu->run({&device, 1}, options, {}, timings);
+  CHECK(timings.detect == 0);
+  executor.device->synchronize(stream);
+  CHECK(got.bytes == in_host.bytes);
+  executor.device->destroy_stream(stream);
 }

@@ -359,11 +359,11 @@ TEST_CASE("photos of all formats find the same objects; a smaller max_size takes
   }
   DetectTimings timings;
   Detections of_rgb, of_rgba, of_wide;
-  detector->run_photo({picture.bytes.data(), 83, 61, 83 * 3, PixelFormat::rgb8}, {}, of_rgb, timings);
-  detector->run_photo({rgba.data(), 83, 61, 83 * 4, PixelFormat::rgba8}, {}, of_rgba, timings);
+  detector->run_photo({picture.bytes.data(), 83, 61, 83 * 3, PixelFormat::rgb8}, {}, {}, of_rgb, timings);
+  detector->run_photo({rgba.data(), 83, 61, 83 * 4, PixelFormat::rgba8}, {}, {}, of_rgba, timings);
   detector->run_photo(
-      {reinterpret_cast<const std::uint8_t*>(wide.data()), 83, 61, 83 * 6, PixelFormat::rgb16}, {}, of_wide,
-      timings);
+      {reinterpret_cast<const std::uint8_t*>(wide.data()), 83, 61, 83 * 6, PixelFormat::rgb16}, {}, {},
+      of_wide, timings);
   CHECK(of_rgb.count() > 0);
   for (const Detections* other : {&of_rgba, &of_wide}) {
     CHECK(other->boxes == of_rgb.boxes);
@@ -371,7 +371,7 @@ TEST_CASE("photos of all formats find the same objects; a smaller max_size takes
   }
   CHECK(error_of([&] {
           Detections none;
-          detector->run_photo({rgba.data(), 82, 60, 84, PixelFormat::nv12}, {}, none, timings);
+          detector->run_photo({rgba.data(), 82, 60, 84, PixelFormat::nv12}, {}, {}, none, timings);
         }).status() == Status::usage);
 
   const auto planned = [](double max_size) {

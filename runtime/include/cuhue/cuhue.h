@@ -409,8 +409,9 @@ CUHUE_API cuhue_pixel_format cuhue_output_format(cuhue_pixel_format input);
 CUHUE_API cuhue_status cuhue_colorizer_result_size(const cuhue_colorizer* colorizer,
                                                    const cuhue_colorize_options* options, int64_t* width,
                                                    int64_t* height, cuhue_error* error);
-/* Colours `count` photos in one network batch (masks-gan, semantic, koalarization, scgan: one after another;
- * koalarization takes no photos in device memory). Photos may differ in
+/* Colours `count` photos in one network batch (masks-gan, semantic, koalarization, scgan, patch: one after
+ * another; koalarization takes no photos in device memory, nor does patch where as_published shrinks them).
+ * Photos may differ in
  * size and format; outputs[i] has the size (but see cuhue_colorizer_result_size) and depth of inputs[i] and
  * an RGB, RGBA, BGR or BGRA format; it may be inputs[i] itself. Alpha is copied. The second call with the
  * same count and sizes allocates nothing. timings may be NULL. All structs of an array have one struct_size.

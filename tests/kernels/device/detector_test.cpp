@@ -5,7 +5,9 @@
 #include <array>
 #include <cmath>
 #include <memory>
+#include <string>
 
+#include "kernels/color/yuv.h"
 #include "kernels/detector_input/detector_input.h"
 #include "kernels/mask_paste/mask_paste.h"
 #include "kernels/proposals/proposals.h"
@@ -385,4 +387,74 @@ TEST_CASE("input: the CPU's planes of bytes and floats, grown, shrunk and as the
   check_input<std::uint8_t>(PictureSample::u8);
   check_input<float>(PictureSample::f32);
   check_input<double>(PictureSample::f64);
+}
+
+TEST_CASE("lightness: the CPU's picture, of every format; of video that of its RGB") {
+  constexpr std::int64_t kW = 37, kH = 19;
+  Random random(77);
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(kW * kH * 8 + 64));
+  for (std::uint8_t& b : bytes) b = static_cast<std::uint8_t>(random.next() >> 56);
+  const DeviceArray<std::uint8_t> on_device{std::span<const std::uint8_t>(bytes)};
+  struct Format {
+    int channels, samples, red, green, blue, alpha;
+  };
+  for (const Format& f : {Format{1, 1, 0, 0, 0, -1},
+                          {2, 1, 0, 0, 0, 1},
+                          {3, 1, 0, 1, 2, -1},
+                          {4, 1, 2, 1, 0, 3},
+                          {1, 2, 0, 0, 0, -1},
+                          {3, 2, 0, 1, 2, -1}}) {
+    CAPTURE(f.channels);
+    PhotoRef photo;
+    photo.data = bytes.data();
+    photo.width = kW;
+    photo.height = kH;
+    photo.channels = f.channels;
+    photo.bytes_per_sample = f.samples;
+    photo.stride = kW * f.channels * f.samples + (f.samples == 1 ? 3 : 2);
+    photo.red = f.red;
+    photo.green = f.green;
+    photo.blue = f.blue;
+    photo.alpha = f.alpha;
+    std::vector<double> want(static_cast<std::size_t>(kW * kH * 3));
+    lightness_picture(photo, want.data());
+    photo.data = on_device.data();
+    const auto found = same_in_every_order([&] {
+      const DeviceArray<double> out(want.size());
+      lightness_picture_cuda(photo, out.data(), nullptr);
+      return out.read();
+    });
+    double worst = 0;
+    for (std::size_t i = 0; i < want.size(); ++i) worst = std::max(worst, std::abs(found[i] - want[i]));
+    CHECK(worst < 1e-10);
+  }
+  PhotoRef video;
+  video.data = on_device.data();
+  video.width = kW;
+  video.height = kH;
+  video.stride = video.chroma_stride = kW + 1;
+  video.channels = 1;
+  video.green = video.blue = 0;
+  video.chroma = video.data + video.stride * kH;
+  const DeviceArray<double> out(static_cast<std::size_t>(kW * kH * 3));
+  lightness_picture_cuda(video, out.data(), nullptr);
+  const auto found = out.read();
+  std::vector<double> want(found.size());
+  std::vector<std::uint8_t> rgb;
+  const YuvToRgb factors = yuv_to_rgb(video.coding);
+  for (std::int64_t y = 0; y < kH; ++y) {
+    for (std::int64_t x = 0; x < kW; ++x) {
+      const std::uint8_t* pair = bytes.data() + video.stride * (kH + y / 2) + x / 2 * 2;
+      const Rgb8 c =
+          rgb_from_yuv(factors, bytes[static_cast<std::size_t>(y * video.stride + x)], pair[0], pair[1]);
+      for (const std::int32_t v : {c.r, c.g, c.b}) rgb.push_back(static_cast<std::uint8_t>(v));
+    }
+  }
+  PhotoRef picture;
+  picture.data = rgb.data();
+  picture.width = kW;
+  picture.height = kH;
+  picture.stride = 3 * kW;
+  lightness_picture(picture, want.data());
+  for (std::size_t i = 0; i < want.size(); ++i) CHECK(found[i] == doctest::Approx(want[i]));
 }

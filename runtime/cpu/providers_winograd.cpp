@@ -112,7 +112,7 @@ ValueId overwritable(std::span<const EpilogueStep> steps, const Lowering& loweri
 // At the size that maps of so many channels have in the middle of a network: the more channels, the smaller,
 // and the more the transformed filters weigh.
 bool pays(WinogradShape shape) {
-  const std::int64_t size = std::clamp<std::int64_t>(8192 / shape.in.c, 8, 64);
+  const std::int64_t size = std::clamp<std::int64_t>(4096 / shape.out.c, 8, 64);
   const std::int64_t out = shape.has_phases() ? 2 * size : size;
   shape.in = {1, shape.in.c, size, size};
   shape.out = {1, shape.out.c, out, out};

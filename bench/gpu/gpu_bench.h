@@ -42,6 +42,7 @@ struct Case {
 
 std::vector<Case> photo_cases();
 std::vector<Case> op_cases();
+std::vector<Case> detector_cases();
 std::vector<Case> convolution_cases();
 
 struct Times {

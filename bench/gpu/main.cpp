@@ -129,6 +129,7 @@ int run(int argc, char** argv) {
   if (what == "all" || what == "kernels") {
     run_cases(device, photo_cases(), ceilings, filter);
     run_cases(device, op_cases(), ceilings, filter);
+    run_cases(device, detector_cases(), ceilings, filter);
     run_cases(device, convolution_cases(), ceilings, filter);
   }
   if ((what == "all" || what == "networks") && !bench_networks(filter)) return 1;

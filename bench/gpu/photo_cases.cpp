@@ -155,6 +155,25 @@ Case fuse_case() {
   return c;
 }
 
+Case keep_maps_case() {
+  constexpr std::int64_t kCount = 8, kFloats = 2 * kSide * kSide;
+  Case c;
+  c.name = "fuse/keep 8 maps";
+  c.bytes = 2.0 * 4 * kCount * kFloats;
+  c.make = [](Set& set) {
+    const std::int32_t places[kCount] = {7, 3, 1, 0, 2, 6, 5, 4};
+    KeepMapsParams p;
+    p.from = set.floats(kCount * kFloats);
+    p.floats = kFloats;
+    p.count = kCount;
+    p.places = reinterpret_cast<const std::int32_t*>(set.upload(places, sizeof places));
+    p.maps = set.floats(kCount * kFloats);
+    p.not_finite = reinterpret_cast<int*>(set.bytes(4));
+    return [p](Stream stream) { keep_maps_cuda(p, stream); };
+  };
+  return c;
+}
+
 }  // namespace
 
 std::vector<Case> photo_cases() {
@@ -170,6 +189,7 @@ std::vector<Case> photo_cases() {
   }
   cases.push_back(crops_case());
   cases.push_back(fuse_case());
+  cases.push_back(keep_maps_case());
   return cases;
 }
 

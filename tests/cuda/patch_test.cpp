@@ -182,6 +182,13 @@ TEST_CASE("patches on the device: kept photos colour only new boxes, with the by
     CHECK(gpu.run(photo, objects(count)) == fresh.run(photo, objects(count)));
     CHECK(gpu.colors.crops() == crops);
   }
+  // Those in front go, those behind stay.
+  gpu.run(photo, objects(6));
+  CHECK(gpu.run(photo, objects(4, kW, kH, 2)) == fresh.run(photo, objects(4, kW, kH, 2)));
+  CHECK(gpu.colors.crops() == 0);
+  CHECK(gpu.run(photo, objects(5, kW, kH, 5)) == fresh.run(photo, objects(5, kW, kH, 5)));
+  CHECK(gpu.colors.crops() == 4);
+  CHECK(gpu.run(photo, objects(3)) == fresh.run(photo, objects(3)));
   CHECK(gpu.run(photo, objects(3), 3) == fresh.run(photo, objects(3), 3));
   CHECK(gpu.colors.crops() == 0);
   Detections moved = objects(3);
@@ -301,6 +308,46 @@ TEST_CASE("patch: photos and results in device memory, on the caller's stream, w
     gpu->run({&device, 1}, {}, {}, timings);
     CHECK(photo.bytes == want.bytes);
   }
+  executor.device->destroy_stream(stream);
+}
+
+TEST_CASE("patch: one call after the other on a stream, none waited for: each has its own objects") {
+  const OnExecutor executor;
+  const auto gpu = colorizer_on(executor.backend), cpu = colorizer_on(make_cpu_backend());
+  const Stream stream = executor.device->create_stream();
+  ColorizeOptions options;
+  options.stream = stream;
+  ColorizeTimings timings;
+  Picture photo;
+  std::vector<Picture> got(4), want(4);
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const Detections own = objects(2 + static_cast<int>(i) % 2, kW, kH, 3 * static_cast<int>(i));
+    for (Colorizer* c : {gpu.get(), cpu.get()}) c->set_detections(kAllPhotos, own);
+    const ColorizeJob device{photo.view(), got[i].view(), true, true}, host{photo.view(), want[i].view()};
+    gpu->run({&device, 1}, options, {}, timings);
+    cpu->run({&host, 1}, {}, {}, timings);
+  }
+  executor.device->synchronize(stream);
+  for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i].bytes == want[i].bytes);
+  executor.device->destroy_stream(stream);
+}
+
+TEST_CASE("patch: colours that are no numbers fail the next call where one did not wait") {
+  const OnExecutor executor;
+  const LoadedNetwork networks[] = {
+      load_toy(toy_colors(), executor.backend, std::make_shared<ToyColorsWeights>(std::nanf(""))), {}};
+  const auto gpu = make_patch(networks, kSide);
+  gpu->set_detections(kAllPhotos, objects(1));
+  const Stream stream = executor.device->create_stream();
+  ColorizeOptions options;
+  options.stream = stream;
+  ColorizeTimings timings;
+  Picture photo, out;
+  const ColorizeJob job{photo.view(), out.view(), true, true};
+  gpu->run({&job, 1}, options, {}, timings);
+  CHECK_THROWS_WITH_AS(gpu->run({&job, 1}, options, {}, timings), doctest::Contains("finite"), Error);
+  gpu->run({&job, 1}, options, {}, timings);
+  executor.device->synchronize(stream);
   executor.device->destroy_stream(stream);
 }
 

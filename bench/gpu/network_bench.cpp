@@ -8,12 +8,23 @@
 #include <random>
 #include <vector>
 
+#include "bench/gpu/system_bench.h"
 #include "runtime/cuda/program.h"
 #include "runtime/graph/backend.h"
 #include "runtime/networks/network.h"
 #include "runtime/stopwatch.h"
 
 namespace cuhue::bench {
+
+std::string quantiles(std::vector<double> seconds) {
+  std::sort(seconds.begin(), seconds.end());
+  const auto at = [&](double q) {
+    return number(1e3 * seconds[static_cast<std::size_t>(q * static_cast<double>(seconds.size() - 1))]);
+  };
+  return R"("median_ms": )" + at(0.5) + R"(, "p10_ms": )" + at(0.1) + R"(, "p90_ms": )" + at(0.9) +
+         R"(, "p99_ms": )" + at(0.99) + R"(, "runs": )" + std::to_string(seconds.size());
+}
+
 namespace {
 
 constexpr int kReplays = 1000;
@@ -26,19 +37,10 @@ struct Mode {
 };
 constexpr Mode kModes[] = {{"fp32", Precision::fp32}, {"tf32", Precision::tf32}, {"fp16", Precision::fp16}};
 
-std::string quantiles(std::vector<double> seconds) {
-  std::sort(seconds.begin(), seconds.end());
-  const auto at = [&](double q) {
-    return number(1e3 * seconds[static_cast<std::size_t>(q * static_cast<double>(seconds.size() - 1))]);
-  };
-  return R"("median_ms": )" + at(0.5) + R"(, "p10_ms": )" + at(0.1) + R"(, "p90_ms": )" + at(0.9) +
-         R"(, "p99_ms": )" + at(0.99) + R"(, "runs": )" + std::to_string(seconds.size());
-}
-
 struct Loaded {
   const Network* network = nullptr;
   const Mode* mode = nullptr;
-  std::unique_ptr<Backend> backend;
+  std::shared_ptr<Backend> backend;
   std::shared_ptr<DeviceWeights> weights;
 
   std::string about(std::int64_t batch, std::int64_t side) const {
@@ -83,10 +85,11 @@ void bench_forward(const Loaded& loaded, std::int64_t batch, std::int64_t side) 
   fill(loaded, *program);
   program->run();
   auto& cuda = dynamic_cast<cuda::CudaProgram&>(*program);
-  // Clocks and caches as in steady state. A large batch is replayed for some seconds only.
-  const std::vector<double> first = cuda.device_seconds(batch == 1 ? kReplays / 5 : 10);
+  // Clocks and caches as in steady state. A large batch and a detector are replayed for some seconds only.
+  const bool all = batch == 1 && loaded.network->parts.empty();
+  const std::vector<double> first = cuda.device_seconds(all ? kReplays / 5 : 10);
   const int fewer = static_cast<int>(kSecondsOfABatch / std::max(first.back(), 1e-6));
-  const int replays = batch == 1 ? kReplays : std::clamp(fewer, 20, kReplays);
+  const int replays = all ? kReplays : std::clamp(fewer, 20, kReplays);
   note(R"({"fact": "forward", )" + loaded.about(batch, side) + ", " +
        quantiles(cuda.device_seconds(replays)) + R"(, "compile_s": )" + number(compile) +
        R"(, "arena_bytes": )" + std::to_string(program->arena_bytes()) + R"(, "weight_bytes": )" +
@@ -151,10 +154,18 @@ void bench_mode(const Network& network, const Mode& mode, const std::string& cac
   loaded.weights = loaded.backend->make_weights(std::make_shared<FormulaSource>(network));
   const std::int64_t side = network.default_size;
   bench_forward(loaded, 1, side);
-  if (!network.parts.empty()) return bench_layers(loaded);
+  LoadedNetwork whole;
+  whole.network = &network;
+  whole.backend = loaded.backend;
+  whole.weights = loaded.weights;
+  if (!network.parts.empty()) {
+    bench_detector(whole, mode.name);
+    return bench_layers(loaded);
+  }
   for (const std::int64_t batch : {8, 32}) bench_forward(loaded, batch, side);
   if (side != 512 && usable_side(network, 512) == 512) bench_forward(loaded, 1, 512);
   bench_photo(loaded);
+  if (network.name == "eccv16") bench_patches(whole, mode.name);
   bench_layers(loaded);
 }
 
@@ -165,7 +176,7 @@ bool bench_networks(const std::string& filter) {
       std::filesystem::temp_directory_path() / ("cuhue-bench-plans-" + std::to_string(getpid()));
   bool complete = true;
   for (const Network& network : networks()) {
-    if (network.name.find(filter) == std::string_view::npos || !network.parts.empty()) continue;
+    if (network.name.find(filter) == std::string_view::npos) continue;
     for (const Mode& mode : kModes) {
       try {
         bench_mode(network, mode, cache.string());

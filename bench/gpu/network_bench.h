@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cuhue::bench {
 
@@ -10,6 +11,8 @@ namespace cuhue::bench {
 void note(const std::string& json);
 std::string number(double value);
 std::string quoted(std::string_view text);
+// "median_ms": ..., "p10_ms": ..., "p90_ms": ..., "p99_ms": ..., "runs": ...
+std::string quantiles(std::vector<double> seconds);
 
 // Every network whose name holds `filter`, in every precision, with plans tuned on this GPU (and cached in a
 // file of this run only): device time of a forward pass by events, photos from host bytes to host bytes by

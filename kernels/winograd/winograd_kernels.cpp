@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-// What is worth a compilation of its own; vectors of a length known only at run time are not used.
-#define HWY_DISABLED_TARGETS \
-  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#include "kernels/core/vector_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/winograd/winograd_kernels.cpp"
 #include <hwy/foreach_target.h>

@@ -14,6 +14,7 @@ struct Provider {
   bool (*serve)(const Node& node, Lowering& lowering);
 };
 
+bool serve_few_outputs(const Node& node, Lowering& lowering);  // convolutions to at most four channels
 bool serve_winograd(const Node& node, Lowering& lowering);  // convolutions by fewer products, where it pays
 bool serve_phases(const Node& node, Lowering& lowering);    // convolutions of an enlarged input
 bool serve_onednn(const Node& node, Lowering& lowering);    // convolutions, matrix product, pooling
@@ -23,9 +24,13 @@ bool serve_reference(const Node& node, Lowering& lowering);        // plain loop
 
 // In the order they are asked.
 inline constexpr Provider kProviders[] = {
-    {"winograd", serve_winograd}, {"phases", serve_phases},
-    {"onednn", serve_onednn},     {"winograd", serve_winograd_at_all},  // before plain loops
-    {"kernels", serve_kernels},   {"reference", serve_reference}};
+    {"few outputs", serve_few_outputs}, {"winograd", serve_winograd},        {"phases", serve_phases},
+    {"onednn", serve_onednn},           {"winograd", serve_winograd_at_all},  // before plain loops
+    {"kernels", serve_kernels},         {"reference", serve_reference}};
+
+// The layout that vector code of `lanes` channels reads a value in: its own where vectors can be loaded from
+// that.
+std::int64_t readable_block(const Lowering& lowering, ValueId v, int lanes);
 
 // Elementwise steps from one place to another (may be the same) for `ops` in order; residual values are read
 // in the layout of `from`. At least one step is emitted when the places differ.

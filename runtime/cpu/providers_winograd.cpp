@@ -67,12 +67,6 @@ bool is_fusible(const Node& node, const Lowering& lowering, const EpilogueStep& 
          activation->kind == ActivationKind::leaky_relu;
 }
 
-// The layout a value is read in: its own where vectors can be loaded from that.
-std::int64_t readable_block(const Lowering& lowering, ValueId v) {
-  const std::int64_t stands = lowering.place(v).block;
-  return stands % winograd_lanes() == 0 ? stands : winograd_block();
-}
-
 // The step; a residual is read where it stands unless it is where the result goes.
 Fused fuse(const Node& node, Lowering& lowering, const EpilogueStep& step, ValueId overwritten) {
   Fused fused;
@@ -91,8 +85,9 @@ Fused fuse(const Node& node, Lowering& lowering, const EpilogueStep& step, Value
   } else {
     const ValueId value = std::get<Residual>(step).value;
     fused.step.kind = ElementwiseKind::add;
-    fused.other =
-        value == overwritten ? lowering.place(value) : lowering.read(value, readable_block(lowering, value));
+    fused.other = value == overwritten
+                      ? lowering.place(value)
+                      : lowering.read(value, readable_block(lowering, value, winograd_lanes()));
   }
   return fused;
 }
@@ -170,7 +165,7 @@ bool serve(const Node& node, Lowering& lowering, bool only_if_it_pays) {
   for (const EpilogueStep& step : inside) fused.push_back(fuse(node, lowering, step, overwritten));
 
   WinogradStep::Places places;
-  places.in = lowering.read(x, readable_block(lowering, x));
+  places.in = lowering.read(x, readable_block(lowering, x, winograd_lanes()));
   places.out = overwritten != kNone ? lowering.overwrite(overwritten)
                                     : lowering.write(written_block(made->shape, places.in.block, lowering));
   places.scratch = lowering.scratch(static_cast<std::int64_t>(winograd_scratch_bytes(*made)));

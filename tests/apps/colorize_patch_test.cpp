@@ -1,6 +1,7 @@
 // cuhue colorize -n patch with objects from files, as a user starts it.
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -51,6 +52,25 @@ class Folder {
  private:
   Scratch scratch_;
 };
+
+// Grey levels as a BMP whose palette runs the other way: index i is level 255 - i.
+std::string palette_picture(const std::string& levels, int width, int height) {
+  std::string bytes = "BM";
+  const auto put = [&](std::uint32_t value, int size) {
+    for (int i = 0; i < size; ++i) bytes += static_cast<char>(value >> 8 * i & 255);
+  };
+  constexpr std::uint32_t kHead = 14 + 40 + 4 * 256;
+  const auto w = static_cast<std::uint32_t>(width), h = static_cast<std::uint32_t>(height);
+  for (const std::uint32_t v : {kHead + w * h, 0u, kHead, 40u, w, h}) put(v, 4);
+  put(1, 2);
+  put(8, 2);
+  for (const std::uint32_t v : {0u, w * h, 2835u, 2835u, 256u, 0u}) put(v, 4);
+  for (std::uint32_t i = 0; i < 256; ++i) put((255 - i) * 0x010101u, 4);
+  for (int y = height - 1; y >= 0; --y)  // from below; a row of whole words
+    for (int x = 0; x < width; ++x)
+      bytes += static_cast<char>(~levels[static_cast<std::size_t>(y * width + x)]);
+  return bytes;
+}
 
 }  // namespace
 
@@ -131,4 +151,26 @@ TEST_CASE("without objects the detector looks for them, and says how long") {
   const auto report = nlohmann::json::parse(read_text(f / "r.json"));
   CHECK(report["totals"]["seconds"]["detect"].get<double>() > 0);
   CHECK(report["weights"].size() == 2);
+}
+
+TEST_CASE("photos with a palette and of 16 bits have the objects of the same photo in grey") {
+  const Folder f;
+  std::filesystem::create_directory(f / "in");
+  const std::string grey = grey_picture(kW, kH), levels = grey.substr(grey.size() - std::size_t{kW} * kH);
+  std::string wide = "P5 40 35 65535\n";
+  for (const char level : levels) wide += std::string(2, level);
+  write_text(f / "in/a.pgm", grey);
+  write_text(f / "in/b.bmp", palette_picture(levels, kW, kH));
+  write_text(f / "in/c.pgm", wide);
+  const ProgramResult run =
+      run_program({"colorize", "--formula", "-n", "patch", "--max-size", "64", "--score-threshold", "0.5",
+                   "-i", f / "in", "-o", f / "out", "-f", "ppm", "--json", f / "r.json"});
+  CAPTURE(run.err);
+  REQUIRE(run.code == 0);
+  const auto images = nlohmann::json::parse(read_text(f / "r.json"))["images"];
+  REQUIRE(images.size() == 3);
+  CHECK(images[0]["objects"].size() > 0);
+  for (const auto& image : images) CHECK(image["objects"] == images[0]["objects"]);
+  CHECK(read_text(f / "out/a.ppm") == read_text(f / "out/b.ppm"));
+  CHECK(read_text(f / "out/c.ppm").size() > 6 * std::size_t{kW} * kH);
 }

@@ -97,12 +97,8 @@ void bench_forward(const Loaded& loaded, std::int64_t batch, std::int64_t side) 
        std::to_string(program->counts().graph_nodes) + "}");
 }
 
-void bench_photo(const Loaded& loaded) {
-  const auto program = loaded.compile(1, loaded.network->default_size);
-  // Comparable to a photo's colouring only where one plane becomes two.
-  if (program->input(loaded.network->inputs[0].name).dims.c != 1 ||
-      program->output(loaded.result()).dims.c != 2)
-    return;
+// Photo after photo of 1920x1080, from host bytes to host bytes. about: what it is of, in JSON.
+void time_photos(Program& program, const PhotoEnds& ends, const std::string& about) {
   std::mt19937 random(3);
   std::vector<std::uint8_t> photo(static_cast<std::size_t>(kPhotoWidth * kPhotoHeight * 3)),
       result(photo.size());
@@ -113,19 +109,48 @@ void bench_photo(const Loaded& loaded) {
   job.in.width = job.out.width = kPhotoWidth;
   job.in.height = job.out.height = kPhotoHeight;
   job.in.stride = job.out.stride = static_cast<std::ptrdiff_t>(kPhotoWidth * 3);
-  const PhotoEnds ends{loaded.network->inputs[0].name, loaded.result(),
-                       loaded.network->name == "lite" ? Luminance::rec709_luma : Luminance::cie_l};
   PhotoTimings timings;
-  for (int warm_up = 0; warm_up < 50; ++warm_up) program->run_photos(ends, {&job, 1}, {}, {}, timings);
+  for (int warm_up = 0; warm_up < 50; ++warm_up) program.run_photos(ends, {&job, 1}, {}, {}, timings);
   std::vector<double> seconds;
   Stopwatch watch;
   for (int i = 0; i < kReplays; ++i) {
-    program->run_photos(ends, {&job, 1}, {}, {}, timings);
+    program.run_photos(ends, {&job, 1}, {}, {}, timings);
     seconds.push_back(watch.lap());
   }
-  note(R"({"fact": "photo", )" + loaded.about(1, loaded.network->default_size) +
-       R"(, "photo": "1920x1080", )" + quantiles(std::move(seconds)) + R"(, "graph_nodes": )" +
-       std::to_string(program->counts().graph_nodes) + "}");
+  note(R"({"fact": "photo", )" + about + R"(, "photo": "1920x1080", )" + quantiles(std::move(seconds)) +
+       R"(, "graph_nodes": )" + std::to_string(program.counts().graph_nodes) + "}");
+}
+
+void bench_photo(const Loaded& loaded) {
+  const auto program = loaded.compile(1, loaded.network->default_size);
+  // Comparable to a photo's colouring only where one plane becomes two.
+  if (program->input(loaded.network->inputs[0].name).dims.c != 1 ||
+      program->output(loaded.result()).dims.c != 2)
+    return;
+  const PhotoEnds ends{loaded.network->inputs[0].name, loaded.result(),
+                       loaded.network->name == "lite" ? Luminance::rec709_luma : Luminance::cie_l};
+  time_photos(*program, ends, loaded.about(1, loaded.network->default_size));
+}
+
+// deep-koalarization's two networks, side by side in one launch. Beside what "photo" and "forward" say of
+// each of them this tells what side by side is worth.
+void bench_side_by_side(const Loaded& colours) {
+  const Network& other = network_or_throw("inception-resnet-v2");
+  const auto compile = [&](const Network& network, std::string_view output, const char* keep) {
+    CompileOptions options;
+    if (keep != nullptr) options.keep = {keep};
+    const std::int64_t side = network.default_size;
+    return colours.backend->compile(build_graph(network, 1, side, side, {}, {&output, 1}),
+                                    colours.backend->make_weights(std::make_shared<FormulaSource>(network)),
+                                    options);
+  };
+  const auto companion = compile(other, "logits", nullptr);
+  const auto program = compile(*colours.network, "ab", "l");
+  PhotoEnds ends{"l", "ab"};
+  ends.companion = {companion.get(), "image", "logits", "embedding", 0.5};
+  time_photos(*program, ends,
+              R"("network": "koalarization beside inception-resnet-v2", "precision": ")" +
+                  std::string(colours.mode->name) + R"(", "batch": 1, "side": 224)");
 }
 
 void bench_layers(const Loaded& loaded) {
@@ -166,6 +191,7 @@ void bench_mode(const Network& network, const Mode& mode, const std::string& cac
   if (side != 512 && usable_side(network, 512) == 512) bench_forward(loaded, 1, 512);
   bench_photo(loaded);
   if (network.name == "eccv16") bench_patches(whole, mode.name);
+  if (network.name == "koalarization") bench_side_by_side(loaded);
   bench_layers(loaded);
 }
 

@@ -2,6 +2,7 @@
 #include "bench/gpu/gpu_bench.h"
 #include "kernels/fuse/fuse.h"
 #include "kernels/heat/heat.h"
+#include "kernels/letterbox/letterbox.h"
 #include "kernels/merge/merge.h"
 #include "kernels/prepare/prepare.h"
 
@@ -63,6 +64,30 @@ Case merge_case(const Size& size, std::int64_t ab_side, AbUpsampling upsampling,
     p.upsampling = upsampling;
     p.factor = upsampling == AbUpsampling::none ? 1 : static_cast<int>(kSide / ab_side);
     return [p](Stream stream) { merge_cuda(p, stream); };
+  };
+  return c;
+}
+
+Case letterbox_case(const Size& size) {
+  constexpr std::int64_t kBox = 299;
+  Case c;
+  c.name = std::string("letterbox/") + size.name + " rgb";
+  c.bytes = static_cast<double>(size.width * size.height * 3 + kBox * kBox * 3 * 4);
+  c.make = [=](Set& set) {
+    LetterboxDeviceParams p;
+    p.photo.data = set.random_bytes(size.width * size.height * 3);
+    p.photo.width = size.width;
+    p.photo.height = size.height;
+    p.photo.stride = static_cast<std::ptrdiff_t>(size.width * 3);
+    p.side = kBox;
+    p.planes = 3;
+    p.out = set.floats(kBox * kBox * 3);
+    const std::size_t bytes = letterbox_table_bytes(size.height, size.width, kBox);
+    std::vector<std::int32_t> tables(bytes / sizeof(std::int32_t));
+    fill_letterbox_tables(size.height, size.width, kBox, reinterpret_cast<std::byte*>(tables.data()));
+    p.tables = set.upload(tables.data(), static_cast<std::int64_t>(bytes));
+    p.scratch = set.bytes(static_cast<std::int64_t>(letterbox_scratch_bytes(size.height, size.width, kBox)));
+    return [p](Stream stream) { letterbox_cuda(p, stream); };
   };
   return c;
 }
@@ -185,6 +210,7 @@ std::vector<Case> photo_cases() {
     cases.push_back(merge_case(size, 128, AbUpsampling::nearest, Element::f16));
     cases.push_back(merge_case(size, 256, AbUpsampling::none, Element::f32, ColorSpace::yuv));
     cases.push_back(merge_case(size, 512, AbUpsampling::none, Element::f32, ColorSpace::rgb));
+    cases.push_back(letterbox_case(size));
     cases.push_back(heat_case(size));
   }
   cases.push_back(crops_case());

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "kernels/color/lab.h"
 #include "kernels/color/yuv.h"
 #include "kernels/core/bytes.cuh"
 #include "kernels/core/launch.cuh"
@@ -65,6 +66,19 @@ template <>
 struct FourSamples<std::uint16_t> {
   using Type = std::uint64_t;
 };
+
+// The nearest bytes of four samples.
+__device__ inline std::uint32_t four_bytes(std::uint32_t samples) {
+  return samples;
+}
+__device__ inline std::uint32_t four_bytes(std::uint64_t samples) {
+  std::uint32_t bytes = 0;
+  for (int i = 0; i < 4; ++i) {
+    const auto sample = static_cast<std::int32_t>(samples >> 16 * i & 0xffff);
+    bytes |= static_cast<std::uint32_t>(sample_16_to_8(sample)) << 8 * i;
+  }
+  return bytes;
+}
 
 template <class Sample>
 struct FourPixels {

@@ -109,18 +109,6 @@ __device__ inline float luminance_of(std::uint32_t r, std::uint32_t g, std::uint
                                         : bt601_luma(unit[0], unit[1], unit[2]);
 }
 
-__device__ inline std::uint32_t four_bytes(std::uint32_t samples) {
-  return samples;
-}
-__device__ inline std::uint32_t four_bytes(std::uint64_t samples) {
-  std::uint32_t bytes = 0;
-  for (int i = 0; i < 4; ++i) {
-    const auto sample = static_cast<std::int32_t>(samples >> 16 * i & 0xffff);
-    bytes |= static_cast<std::uint32_t>(sample_16_to_8(sample)) << 8 * i;
-  }
-  return bytes;
-}
-
 // Pixels [4 begin, 4 (begin + count)) of four rows of a crop, each colour by itself: a quarter of the threads
 // takes a row. Those beyond the crop have no weight.
 template <class Format, int P>

@@ -10,8 +10,8 @@
 
 #include "kernels/color/lab.h"
 #include "kernels/core/parallel.h"
+#include "kernels/letterbox/letterbox.h"
 #include "kernels/resample/bilinear.h"
-#include "runtime/colorizers/letterbox.h"
 #include "runtime/colorizers/photo_call.h"
 #include "runtime/colorizers/program_cache.h"
 #include "runtime/colorizers/systems.h"
@@ -25,6 +25,7 @@ namespace {
 constexpr std::int64_t kMultiple = 8;  // of the colour network's sizes: three layers of stride 2
 // The longer side of what the colour network sees, as in its training.
 constexpr std::int64_t kSide = 224;
+constexpr std::int64_t kBox = 299;  // the side of what the feature network sees
 constexpr std::size_t kClasses = 1001;
 // Of one photo's work, by its multiplications.
 constexpr double kEmbeddingShare = 0.65;
@@ -48,7 +49,7 @@ struct PublishedPixels {
 };
 
 void PublishedPixels::resize(std::span<const std::uint8_t> rgb, float* l) {
-  constexpr std::int64_t kFrom = Letterbox::kSide;
+  constexpr std::int64_t kFrom = kBox;
   constexpr float kScale = static_cast<float>(kFrom) / static_cast<float>(kSide);
   y.resize(static_cast<std::size_t>(kSide * kSide));
   fy.resize(y.size());
@@ -101,7 +102,7 @@ void PublishedPixels::write(const PixelView& out, const TensorRef& ab, float chr
 class Koalarization final : public Colorizer {
  public:
   Koalarization(LoadedNetwork features, LoadedNetwork colours)
-      : features_(std::move(features), "logits", 1), colours_(std::move(colours), "ab", kPrograms) {}
+      : features_(std::move(features), "logits", 1), colours_(keeping(std::move(colours)), "ab", kPrograms) {}
 
   void run(std::span<const ColorizeJob> jobs, const ColorizeOptions& options, const Poll& poll,
            ColorizeTimings& timings) override;
@@ -120,46 +121,46 @@ class Koalarization final : public Colorizer {
   // Upright photos and those across.
   static constexpr std::size_t kPrograms = 2;
 
-  float* embedding(std::size_t photo) { return embeddings_.data() + photo * kClasses; }
-  void embed(std::span<const std::uint8_t> box, std::int64_t planes, std::size_t photo, const Poll& poll,
-             ColorizeTimings& timings);
+  // The encoder sees the photo alone: the feature network works beside it.
+  static LoadedNetwork keeping(LoadedNetwork colours) {
+    colours.options.keep = {"l"};
+    return colours;
+  }
+  Program& features() { return features_.find({1, kBox, kBox}, {}).program; }
+  const float* embedding(std::size_t photo) const;
+  float* embedding_memory(std::size_t photo) { return embeddings_.data() + photo * kClasses; }
+  void take_embedding(std::size_t photo);
   void colour(const ColorizeJob& job, std::size_t photo, const ColorizeOptions& options, const Poll& poll,
               ColorizeTimings& timings);
+  void embed_as_published(const ColorizeJob& job, std::size_t photo, const Poll& poll,
+                          ColorizeTimings& timings);
   void colour_as_published(const ColorizeJob& job, std::size_t photo, const ColorizeOptions& options,
                            const Poll& poll, ColorizeTimings& timings);
-  void give_embedding(Program& program, std::size_t photo);
 
+  // In this order: programs of colours_ hold on to that of features_.
   ProgramCache features_, colours_;
   const Settings published_units_ = {}, lab_units_ = {{"units", 1.0}};
   Letterbox letterbox_;
   PublishedPixels published_;
-  std::vector<float> embeddings_;  // [photos of the latest call, 1001]
-  std::size_t embedded_ = 0;       // of them, those that are whole
+  // [photos of the latest call, 1001]. Of a single photo they may still be in the feature network's output,
+  // which is waited for when somebody asks.
+  std::vector<float> embeddings_;
+  Program* left_in_ = nullptr;
+  std::size_t embedded_ = 0;            // of the photos, those whose embedding is whole
+  bool embedded_as_published_ = false;  // from the photo in colour
+  const Program* latest_ = nullptr;     // whose planes hold the latest call's single photo
 };
 
-// box: [299, 299, planes] bytes, of which the luma counts.
-void Koalarization::embed(std::span<const std::uint8_t> box, std::int64_t planes, std::size_t photo,
-                          const Poll& poll, ColorizeTimings& timings) {
-  Stopwatch watch;
-  Program& program = features_.find({1, Letterbox::kSide, Letterbox::kSide}, {}).program;
-  timings.compile += watch.lap();
-  float* image = program.input("image").data;
-  constexpr std::size_t kPixels = static_cast<std::size_t>(Letterbox::kSide * Letterbox::kSide);
-  for (std::size_t i = 0; i < kPixels; ++i) {
-    const std::uint8_t grey = planes == 1 ? box[i] : koala_luma(box[3 * i], box[3 * i + 1], box[3 * i + 2]);
-    image[i] = 2.0f * static_cast<float>(grey) / 255.0f - 1.0f;
-  }
-  for (std::size_t plane = 1; plane < 3; ++plane) std::copy_n(image, kPixels, image + plane * kPixels);
-  timings.prepare += watch.lap();
-  program.run(poll);
-  std::copy_n(program.output("logits").data, kClasses, embedding(photo));
-  timings.network += watch.lap();
+const float* Koalarization::embedding(std::size_t photo) const {
+  if (left_in_ != nullptr) return left_in_->output("logits").data;
+  return embeddings_.data() + photo * kClasses;
 }
 
-void Koalarization::give_embedding(Program& program, std::size_t photo) {
-  std::copy_n(embedding(photo), kClasses, program.input("embedding").data);
+void Koalarization::take_embedding(std::size_t photo) {
+  std::copy_n(features().output("logits").data, kClasses, embedding_memory(photo));
 }
 
+// Both networks on one photo, or, where its embedding is at hand, the second.
 void Koalarization::colour(const ColorizeJob& job, std::size_t photo, const ColorizeOptions& options,
                            const Poll& poll, ColorizeTimings& timings) {
   Stopwatch watch;
@@ -167,15 +168,38 @@ void Koalarization::colour(const ColorizeJob& job, std::size_t photo, const Colo
   PhotoJob one = photo_job(job);
   one.used_h = seen(job.in.height, longer);
   one.used_w = seen(job.in.width, longer);
-  Program& program = colours_.find({1, padded(one.used_h), padded(one.used_w)}, lab_units_).program;
+  const ProgramCache::Found found = colours_.find({1, padded(one.used_h), padded(one.used_w)}, lab_units_);
+  PhotoEnds ends{"l", "ab", Luminance::cie_l, ColorSpace::lab};
+  PhotoOptions o = photo_options(options);
+  if (photo < embedded_) {
+    std::copy_n(embedding(photo), kClasses, found.program.input("embedding").data);
+  } else {
+    ends.companion = {&features(), "image", "logits", "embedding", kEmbeddingShare};
+    o.prepared = options.prepared && !found.fresh && latest_ == &found.program;
+  }
   timings.compile += watch.lap();
-  give_embedding(program, photo);
+  latest_ = nullptr;
   PhotoTimings t;
-  program.run_photos({"l", "ab", Luminance::cie_l, ColorSpace::lab}, {&one, 1}, photo_options(options), poll,
-                     t);
-  timings.prepare += t.prepare;
-  timings.network += t.network;
-  timings.finish += t.finish;
+  found.program.run_photos(ends, {&one, 1}, o, poll, t);
+  latest_ = &found.program;
+  timings += t;
+}
+
+void Koalarization::embed_as_published(const ColorizeJob& job, std::size_t photo, const Poll& poll,
+                                       ColorizeTimings& timings) {
+  Stopwatch watch;
+  Program& program = features();
+  timings.compile += watch.lap();
+  const std::span<const std::uint8_t> box = letterbox_.colour(photo_ref(job.in), kBox);
+  float* image = program.input("image").data;
+  constexpr auto kPixels = static_cast<std::size_t>(kBox * kBox);
+  for (std::size_t i = 0; i < kPixels; ++i)
+    image[i] = letterbox_value(letterbox_luma(box[3 * i], box[3 * i + 1], box[3 * i + 2]));
+  for (std::size_t plane = 1; plane < 3; ++plane) std::copy_n(image, kPixels, image + plane * kPixels);
+  timings.prepare += watch.lap();
+  program.run(poll);
+  take_embedding(photo);
+  timings.network += watch.lap();
 }
 
 void Koalarization::colour_as_published(const ColorizeJob& job, std::size_t photo,
@@ -184,15 +208,13 @@ void Koalarization::colour_as_published(const ColorizeJob& job, std::size_t phot
   Stopwatch watch;
   Program& program = colours_.find({1, kSide, kSide}, published_units_).program;
   timings.compile += watch.lap();
-  published_.resize(letterbox_.colour(job.in), program.input("l").data);
-  give_embedding(program, photo);
+  published_.resize(letterbox_.colour(photo_ref(job.in), kBox), program.input("l").data);
+  std::copy_n(embedding(photo), kClasses, program.input("embedding").data);
   timings.prepare += watch.lap();
   program.run(poll);
   timings.network += watch.lap();
   const TensorRef ab = program.output("ab");
-  const std::span values(ab.data, static_cast<std::size_t>(ab.dims.count()));
-  if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
-    throw Error(Status::weights, kColoursNotFinite);
+  check_colours({ab.data, static_cast<std::size_t>(ab.dims.count())});
   published_.write(job.out, ab, options.chroma);
   timings.finish += watch.lap();
 }
@@ -201,46 +223,36 @@ void Koalarization::colour_as_published(const ColorizeJob& job, std::size_t phot
 void Koalarization::run(std::span<const ColorizeJob> jobs, const ColorizeOptions& options, const Poll& poll,
                         ColorizeTimings& timings) {
   const ThreadScope threads(colours_.network().options.threads);
-  for (std::size_t i = 0; i < jobs.size(); ++i) {  // before any photo gets colours
-    if (!jobs[i].in_on_device && !(options.as_published && jobs[i].out_on_device)) continue;
-    throw Error(Status::usage, "photo " + std::to_string(i) +
-                                   ": its pixels are in device memory, but this system reads them on the "
-                                   "host; give host memory");
+  const bool published = options.as_published, single = jobs.size() == 1;
+  for (std::size_t i = 0; published && i < jobs.size(); ++i) {  // before any photo gets colours
+    if (jobs[i].in_on_device || jobs[i].out_on_device)
+      throw Error(Status::usage, "photo " + std::to_string(i) +
+                                     ": its pixels are in device memory, but as published pictures are made "
+                                     "on the host; give host memory");
   }
   timings = {};
-  const bool again = options.prepared && embedded_ == jobs.size();
+  // A single photo is kept by the program that coloured it, of several the embeddings are.
+  const bool again = options.prepared && embedded_ == jobs.size() && embedded_as_published_ == published;
   ColorizeOptions one = options;
-  one.prepared = again && jobs.size() == 1;
-  embedded_ = again ? embedded_ : 0;
+  one.prepared = again && single;
+  if (!again || (single && !published)) embedded_ = 0;
+  if (embedded_ == 0) left_in_ = nullptr;
+  embedded_as_published_ = published;
   embeddings_.resize(jobs.size() * kClasses);
 
-  struct Progress {
-    const Poll& poll;
-    double done, share, count;
-  } progress{poll, 0, 0, static_cast<double>(jobs.size())};
-  Poll part;
-  if (poll) {
-    part = [&progress](double fraction) {
-      return progress.poll((progress.done + fraction * progress.share) / progress.count);
-    };
-  }
+  CallProgress progress(poll, jobs.size());
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    progress.done = static_cast<double>(i);
-    progress.share = again ? 0 : kEmbeddingShare;
-    if (!again) {
-      Stopwatch watch;
-      const auto box = options.as_published ? letterbox_.colour(jobs[i].in) : letterbox_.luma(jobs[i].in);
-      timings.prepare += watch.lap();
-      embed(box, options.as_published ? 3 : 1, i, part, timings);
-      embedded_ = i + 1;
-    }
-    progress.done += progress.share;
-    progress.share = 1 - progress.share;
-    if (options.as_published) {
-      colour_as_published(jobs[i], i, one, part, timings);
+    if (!published) {
+      colour(jobs[i], i, one, progress.of(i), timings);
+      if (single) left_in_ = &features();
+      if (i >= embedded_ && !single) take_embedding(i);
     } else {
-      colour(jobs[i], i, one, part, timings);
+      latest_ = nullptr;
+      const double embeds = i >= embedded_ ? kEmbeddingShare : 0.0;
+      if (i >= embedded_) embed_as_published(jobs[i], i, progress.of(i, 0, embeds), timings);
+      colour_as_published(jobs[i], i, one, progress.of(i, embeds, 1 - embeds), timings);
     }
+    embedded_ = std::max(embedded_, i + 1);
   }
 }
 
@@ -249,7 +261,7 @@ std::size_t Koalarization::classes(std::size_t index, std::span<ClassGuess> gues
     throw Error(Status::usage, "there is no photo " + std::to_string(index) + ": the latest call had " +
                                    std::to_string(embedded_) + " (counted from 0)");
   }
-  const float* logits = embeddings_.data() + index * kClasses;
+  const float* logits = embedding(index);
   const float most = *std::max_element(logits, logits + kClasses);
   double sum = 0;
   for (std::size_t c = 0; c < kClasses; ++c) sum += std::exp(static_cast<double>(logits[c] - most));

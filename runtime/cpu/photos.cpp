@@ -1,8 +1,10 @@
 #include "runtime/cpu/photos.h"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/core/finite.h"
+#include "runtime/graph/companion.h"
 #include "runtime/stopwatch.h"
 #include "weights/status.h"
 
@@ -18,6 +20,17 @@ void check_finite(const TensorRef& ab) {
 
 struct Planes {
   TensorRef luminance, colors;
+};
+
+// `poll` of a part of a run that begins at `done`.
+struct PollPart {
+  const Poll& poll;
+  double done, share;
+
+  Poll part() const {
+    if (!poll) return {};
+    return [this](double fraction) { return poll(done + fraction * share); };
+  }
 };
 
 void finish(const PhotoJob& job, const PhotoEnds& ends, const PhotoOptions& options, const Planes& planes,
@@ -61,21 +74,40 @@ void PhotoRunner::prepare(const PhotoJob& job, const PhotoEnds& ends, const Tens
   prepare_cpu(p);
 }
 
+// Behind its input.
+void PhotoRunner::run_companion(const PhotoCompanion& companion, const TensorRef& into, const Poll& poll) {
+  const PollPart part{poll, 0.0, companion.share};
+  companion.program->run(part.part());
+  const TensorRef result = companion.program->output(companion.output);
+  std::copy_n(result.data, result.dims.count(), into.data);
+}
+
 void PhotoRunner::run(Program& program, const PhotoEnds& ends, std::span<const PhotoJob> jobs,
                       const PhotoOptions& options, const Poll& poll, PhotoTimings& timings) {
   Stopwatch watch;
   const bool merges = !ends.output.empty();
   const Planes planes{program.input(ends.input), merges ? program.output(ends.output) : TensorRef{}};
   const bool kept = options.prepared && planes_.may_be_of(ends, jobs);
+  const PhotoCompanion& companion = ends.companion;
+  const bool accompanied = companion.program != nullptr && !kept;
+  if (companion.program != nullptr) {
+    Program& other = *companion.program;
+    check_companion(companion, jobs.size(), other.input(companion.input).dims,
+                    other.output(companion.output).dims, program.input(companion.into).dims);
+  }
   if (!kept) {
     planes_.forget();
+    if (accompanied) letterbox_cpu(jobs[0].in, companion.program->input(companion.input), letterbox_);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       prepare(jobs[i], ends, planes.luminance, static_cast<std::int64_t>(i));
     }
-    planes_.set(ends, jobs);
   }
   timings.prepare = watch.lap();
-  program.run(poll, kept);
+  if (accompanied) run_companion(companion, program.input(companion.into), poll);
+  const double done = accompanied ? companion.share : 0.0;
+  const PollPart part{poll, done, 1.0 - done};
+  if (!kept) planes_.set(ends, jobs);
+  program.run(part.part(), kept);
   if (merges) check_finite(planes.colors);
   timings.network = watch.lap();
   for (std::size_t i = 0; merges && i < jobs.size(); ++i)

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/letterbox/letterbox.h"
 #include "runtime/graph/backend.h"
 #include "runtime/graph/prepared_planes.h"
 
@@ -15,11 +16,13 @@ class PhotoRunner {
  public:
   void run(Program& program, const PhotoEnds& ends, std::span<const PhotoJob> jobs,
            const PhotoOptions& options, const Poll& poll, PhotoTimings& timings);
-  std::int64_t bytes() const { return static_cast<std::int64_t>(scratch_.capacity()); }
+  std::int64_t bytes() const { return static_cast<std::int64_t>(scratch_.capacity()) + letterbox_.bytes(); }
 
  private:
   void prepare(const PhotoJob& job, const PhotoEnds& ends, const TensorRef& input, std::int64_t image);
+  void run_companion(const PhotoCompanion& companion, const TensorRef& into, const Poll& poll);
   std::vector<std::byte> scratch_;
+  Letterbox letterbox_;
   PreparedPlanes planes_;
 };
 

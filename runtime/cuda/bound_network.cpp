@@ -1,5 +1,6 @@
 #include "runtime/cuda/bound_network.h"
 
+#include <algorithm>
 #include <exception>
 #include <string>
 #include <utility>
@@ -96,11 +97,11 @@ void BoundNetwork::run_steps(std::size_t begin, std::size_t end, Stream stream) 
   for (std::size_t i = begin; i < end; ++i) lowered_.steps[i].step->run(stream);
 }
 
-void BoundNetwork::upload_inputs(Stream stream, const Port* without) const {
+void BoundNetwork::upload_inputs(Stream stream, std::initializer_list<std::size_t> without) const {
   if (staging_.data() == nullptr) return;
   for (std::size_t i = 0; i < lowered_.inputs.size(); ++i) {
+    if (std::ranges::find(without, i) != without.end()) continue;
     const Port& port = lowered_.inputs[i];
-    if (&port == without) continue;
     parts_.device->copy(planes(port), staging_.data() + input_offsets_[i], bytes_of(port), stream);
   }
 }

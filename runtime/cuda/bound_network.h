@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -52,8 +53,8 @@ class BoundNetwork {
 
   // ---- within Device::launch, record or seconds
   void run_steps(std::size_t begin, std::size_t end, Stream stream) const;
-  // Staging to arena, all inputs but `without`; nothing when staging was never asked for.
-  void upload_inputs(Stream stream, const Port* without = nullptr) const;
+  // Staging to arena, all inputs but those `without`; nothing when staging was never asked for.
+  void upload_inputs(Stream stream, std::initializer_list<std::size_t> without = {}) const;
   void download_outputs(Stream stream) const;
   void download_output(std::size_t index, Stream stream) const;
 

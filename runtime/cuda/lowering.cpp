@@ -207,6 +207,7 @@ void Lowering::finish() {
     if (lowered_.keeps_inputs) life(input.buffer).last_step = last;
   }
   lowered_.kept_steps = kept_steps();
+  lowered_.kept_inputs = graph().kept_nodes > 0 ? graph().kept_inputs : 0;
   keep_to(last);
   lowered_.buffers = take_lives();
 }

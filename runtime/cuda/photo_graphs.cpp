@@ -69,6 +69,8 @@ struct PhotoGraphs::Graph {
   Kind kind;
   std::vector<Image> images;
   std::byte* scratch = nullptr;
+  std::byte* side_scratch = nullptr;  // of what runs beside the preparation
+  std::optional<Companion> companion;
   std::int64_t in_bytes = 0;  // photos and gates in pinned memory, from its start
   Memory map;                 // of an output that only exists as planes: channels last
   std::unique_ptr<Recording> recording;
@@ -89,12 +91,15 @@ PhotoGraphs::~PhotoGraphs() {
 
 std::int64_t PhotoGraphs::bytes() const {
   std::int64_t bytes = device_memory_.bytes();
-  for (const auto& graph : graphs_) bytes += graph->map.bytes();
+  for (const auto& graph : graphs_) {
+    bytes += graph->map.bytes();
+    if (graph->companion) bytes += graph->companion->bytes();
+  }
   return bytes;
 }
 
-void PhotoGraphs::describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs,
-                           const PhotoOptions& options) {
+void PhotoGraphs::describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
+                           BoundNetwork* companion) {
   asked_.input = network_.input(ends.input);
   asked_.output.reset();
   if (!ends.output.empty()) asked_.output = network_.output(ends.output);
@@ -105,6 +110,9 @@ void PhotoGraphs::describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs
     asked_.also = network_.output(ends.also);
     network_.make_staging();
   }
+  asked_.companion = {};
+  if (companion != nullptr)
+    asked_.companion = Companion::ends(ends.companion, jobs.size(), *companion, network_);
   asked_.space = ends.space;
   asked_.chroma = options.chroma * ends.unit;
   asked_.limit = ends.limit;
@@ -197,11 +205,22 @@ std::unique_ptr<PhotoGraphs::Graph> PhotoGraphs::make() {
     image.out_offset = in_place(job) ? image.in_offset : photos;
     if (!job.out_on_device && !in_place(job)) photos += packed_photo_bytes(job.out);
   }
+  const PhotoRef& first = asked_.jobs.front().in;
+  const CompanionEnds& companion = asked_.companion;
+  const bool accompanied = companion.network != nullptr && !asked_.prepared;
+  const std::int64_t side_scratch =
+      accompanied ? Companion::scratch_bytes(companion, first.height, first.width) : 0;
   // Where host and device share their memory, kernels work on the pinned photos.
   const bool integrated = network_.device().facts().integrated;
   const std::int64_t on_device = integrated ? 0 : photos;
-  reserve(on_device + scratch, photos);
+  scratch = aligned_to(scratch, kPhotoAlignment);
+  reserve(on_device + scratch + side_scratch, photos);
   graph->scratch = device_memory_.data() + on_device;
+  graph->side_scratch = graph->scratch + scratch;
+  if (accompanied) {
+    graph->companion.emplace(companion, network_, first.height, first.width);
+    if (!branch_) branch_ = std::make_unique<Branch>(network_.shared_device());
+  }
   std::byte* const base = integrated ? pinned_.data() : device_memory_.data();
   for (std::size_t i = 0; i < graph->images.size(); ++i) {
     const PhotoJob& job = asked_.jobs[i];
@@ -274,19 +293,32 @@ void PhotoGraphs::merge(const Graph& graph, Stream stream) const {
   }
 }
 
+// On the stream. A companion's network is in use as this one is.
+void PhotoGraphs::launch(Graph& graph, Stream stream) {
+  const auto put = [&] {
+    network_.put(stream, [&] {
+      if (graph.recording) {
+        network_.launch(*graph.recording, stream);
+      } else {
+        // Step by step first: a library loads its code at the first launch, which a capture does not allow.
+        network_.device().launch([&] { enqueue(graph, stream); });
+      }
+    });
+  };
+  if (graph.companion) {
+    graph.kind.companion.network->put(stream, put);
+  } else {
+    put();
+  }
+}
+
 void PhotoGraphs::enqueue(const Graph& graph, Stream stream) const {
   Device& device = network_.device();
   const bool copies = !device.facts().integrated;
-  const Port& input = network_.lowered().inputs[graph.kind.input];
   if (copies && graph.in_bytes > 0) {
     device.copy(device_memory_.data(), pinned_.data(), graph.in_bytes, stream);
   }
-  network_.upload_inputs(stream, &input);
-  if (!graph.kind.prepared) prepare(graph, input, stream);
-  const Lowered& lowered = network_.lowered();
-  const std::size_t first = graph.kind.prepared ? lowered.kept_steps : 0;
-  const OutputMap* map = left_out(graph.kind);
-  network_.run_steps(first, map != nullptr ? map->first_step : lowered.steps.size(), stream);
+  enqueue_network(graph, stream);
   if (!graph.kind.output) {
     network_.download_outputs(stream);
     return;
@@ -298,6 +330,26 @@ void PhotoGraphs::enqueue(const Graph& graph, Stream stream) const {
     if (image.pinned_out == nullptr) continue;
     device.copy(image.pinned_out, image.out.data, image.out.stride * image.out.height, stream);
   }
+}
+
+// From photos to the network's outputs. A companion runs beside what is kept: that does not read what it
+// makes.
+void PhotoGraphs::enqueue_network(const Graph& graph, Stream stream) const {
+  const Lowered& lowered = network_.lowered();
+  const std::size_t input = graph.kind.input;
+  const bool accompanied = graph.kind.companion.network != nullptr;
+  network_.upload_inputs(stream, {input, accompanied ? graph.kind.companion.into : input});
+  if (graph.companion) {
+    graph.companion->run(graph.images[0].in, graph.side_scratch, branch_->fork(stream));
+    branch_->end();
+  }
+  if (!graph.kind.prepared) {
+    prepare(graph, lowered.inputs[input], stream);
+    network_.run_steps(0, lowered.kept_steps, stream);
+  }
+  if (graph.companion) branch_->join(stream);
+  const OutputMap* map = left_out(graph.kind);
+  network_.run_steps(lowered.kept_steps, map != nullptr ? map->first_step : lowered.steps.size(), stream);
 }
 
 void PhotoGraphs::prepare(const Graph& graph, const Port& input, Stream stream) const {
@@ -339,10 +391,10 @@ void PhotoGraphs::copy_in(const PhotoJob& job, const Graph& graph, std::size_t i
 }
 
 void PhotoGraphs::run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
-                      const Poll& poll, PhotoTimings& timings) {
+                      const Poll& poll, BoundNetwork* companion, PhotoTimings& timings) {
   Stopwatch watch;
   ask(poll, 0.0);
-  describe(ends, jobs, options);
+  describe(ends, jobs, options, companion);
   const bool pinned = !asked_.output || std::ranges::any_of(jobs, through_pinned);
   const bool waits = pinned || options.stream == nullptr;
   if (waits) network_.wait();  // for those that did not
@@ -362,14 +414,7 @@ void PhotoGraphs::run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, con
 
   const Stream stream = options.stream != nullptr ? options.stream : network_.own_stream();
   planes_.forget();  // until they are known to be on their way
-  network_.put(stream, [&] {
-    if (graph->recording) {
-      network_.launch(*graph->recording, stream);
-    } else {
-      // Step by step first: a library loads its code at the first launch, which a capture does not allow.
-      network_.device().launch([&] { enqueue(*graph, stream); });
-    }
-  });
+  launch(*graph, stream);
   planes_.set(ends, jobs);
   if (fresh) {
     fresh->recording = network_.device().record([&](Stream s) { enqueue(*fresh, s); });

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/cuda/bound_network.h"
+#include "runtime/cuda/companion.h"
 #include "runtime/cuda/device.h"
 #include "runtime/graph/backend.h"
 #include "runtime/graph/prepared_planes.h"
@@ -29,8 +30,9 @@ class PhotoGraphs {
  public:
   explicit PhotoGraphs(BoundNetwork& network);
   ~PhotoGraphs();
+  // companion: of the ends' companion; nullptr where they have none.
   void run(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
-           const Poll& poll, PhotoTimings& timings);
+           const Poll& poll, BoundNetwork* companion, PhotoTimings& timings);
   std::int64_t bytes() const;                 // of device memory
   void forget_planes() { planes_.forget(); }  // other work has written the network's inputs
 
@@ -44,6 +46,7 @@ class PhotoGraphs {
     ColorSpace space = ColorSpace::lab;
     PlaneFill fill = PlaneFill::repeat;
     std::optional<std::size_t> also;  // an output that the caller reads
+    CompanionEnds companion;
     float chroma = 1.0f, limit = kNoLimit;
     ByteRounding rounding = ByteRounding::nearest_even;
     bool prepared = false;  // the luminance planes are in the arena, and what depends on them alone
@@ -55,13 +58,16 @@ class PhotoGraphs {
   struct Image;
   struct Graph;
 
-  void describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options);
+  void describe(const PhotoEnds& ends, std::span<const PhotoJob> jobs, const PhotoOptions& options,
+                BoundNetwork* companion);
   Graph* find();
   std::unique_ptr<Graph> make();
   std::shared_ptr<const Tables> tables_for(const PhotoRef& photo, const Extent& plane);
   void reserve(std::int64_t device_bytes, std::int64_t pinned_bytes);
   void keep(std::unique_ptr<Graph> graph);
+  void launch(Graph& graph, Stream stream);
   void enqueue(const Graph& graph, Stream stream) const;
+  void enqueue_network(const Graph& graph, Stream stream) const;
   void prepare(const Graph& graph, const Port& input, Stream stream) const;
   const OutputMap* left_out(const Kind& kind) const;
   void merge(const Graph& graph, Stream stream) const;
@@ -75,6 +81,7 @@ class PhotoGraphs {
   Memory device_memory_;                        // photos, scratch of the preparation
   PinnedMemory pinned_;                         // photos
   PinnedMemory not_finite_;                     // int, set by kernels, reset here
+  std::unique_ptr<Branch> branch_;              // of companions; made with the first
 };
 
 }  // namespace cuhue::cuda

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kernels/core/parallel.h"
+#include "weights/status.h"
 
 namespace cuhue::cuda {
 
@@ -82,11 +83,24 @@ std::vector<double> CudaProgram::device_seconds(int runs) {
   return seconds;
 }
 
+CudaProgram* CudaProgram::companion_of(const PhotoEnds& ends) {
+  if (ends.companion.program == nullptr) return nullptr;
+  auto* companion = dynamic_cast<CudaProgram*>(ends.companion.program);
+  if (companion == nullptr || companion == this || &companion->network_.device() != &network_.device())
+    throw Error(Status::usage, "a companion must be another program of the same CUDA device");
+  return companion;
+}
+
 void CudaProgram::run_photos(const PhotoEnds& ends, std::span<const PhotoJob> jobs,
                              const PhotoOptions& options, const Poll& poll, PhotoTimings& timings) {
   const ThreadScope scope(threads_);
   kept_ = false;
-  photos_.run(ends, jobs, options, poll, timings);
+  CudaProgram* companion = companion_of(ends);
+  if (companion != nullptr) {
+    companion->kept_ = false;
+    companion->photos_.forget_planes();
+  }
+  photos_.run(ends, jobs, options, poll, companion != nullptr ? &companion->network_ : nullptr, timings);
 }
 
 }  // namespace cuhue::cuda

@@ -34,6 +34,7 @@ class CudaProgram final : public Program {
 
  private:
   void enqueue(std::size_t first_step, Stream stream) const;
+  CudaProgram* companion_of(const PhotoEnds& ends);  // nullptr = none
 
   BoundNetwork network_;
   PhotoGraphs photos_;

@@ -89,7 +89,8 @@ struct Lowered {
   std::vector<std::optional<OutputMap>> maps;  // one an output
   // Nothing takes the inputs' memory before the next run: one of several may stay while others change.
   bool keeps_inputs = false;
-  std::size_t kept_steps = 0;  // the first of them, of the nodes that the graph keeps
+  // The first steps, of the nodes that the graph keeps: they read none but the first inputs.
+  std::size_t kept_steps = 0, kept_inputs = 0;
 };
 
 }  // namespace cuhue::cuda

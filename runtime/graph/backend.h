@@ -41,6 +41,21 @@ class DeviceWeights {
   virtual std::int64_t bytes() const = 0;
 };
 
+class Program;
+
+// Another program that sees the same photo, and whose output is an input of this one. It is done beside the
+// layers that depend on the photo alone (CompileOptions::keep says which those are): on CUDA in one launch
+// with all of them, on the CPU before them. Of a single photo.
+struct PhotoCompanion {
+  Program* program =
+      nullptr;              // of the same backend; outlives the program that it is given to. nullptr = none
+  std::string_view input;   // of it [1, c, side, side]: the photo's luma letterboxed, -1..1, in each channel
+  std::string_view output;  // of it; in Program::output() once the work is done
+  std::string_view into;    // the input, as large, of this program: what the caller wrote there is not used
+  double share = 0.5;       // of all work, for Poll
+  friend bool operator==(const PhotoCompanion&, const PhotoCompanion&) = default;
+};
+
 // How a program becomes a colorizer of photos: the photo's luminance plane, resized, is input `input`
 // [n, 1, h, w]; output `output` [n, 2 or 3, h, w] is upsampled to the photo and merged with its own
 // luminance. Inputs beside `input` are what the caller wrote into Program::input(), now or before an earlier
@@ -55,6 +70,7 @@ struct PhotoEnds {
   // An output that the caller reads too, in Program::output(), once the work is done. Empty = none. (On the
   // CPU all outputs are there.)
   std::string_view also = {};
+  PhotoCompanion companion = {};
   friend bool operator==(const PhotoEnds&, const PhotoEnds&) = default;
 };
 
@@ -78,9 +94,9 @@ constexpr std::int64_t used_output(std::int64_t used, std::int64_t input, std::i
 struct PhotoOptions {
   float chroma = 1.0f;
   ByteRounding rounding = ByteRounding::nearest_even;
-  // The photos are those of the latest call: their luminance planes are used again. Where they cannot be
-  // (another size, other work in between) they are made again. A program that keeps what depends on them
-  // alone (CompileOptions::keep) does not run that again either.
+  // The photos are those of the latest call: their luminance planes, and what a companion made of them, are
+  // used again. Where they cannot be (another size, other work in between) they are made again. A program
+  // that keeps what depends on them alone (CompileOptions::keep) does not run that again either.
   bool prepared = false;
   // CUDA: the caller's stream, ordered with what he put on it before; with all photos on the device
   // run_photos returns before the work is done. nullptr: a stream of the program's own, done on return. With

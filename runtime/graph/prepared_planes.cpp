@@ -20,6 +20,9 @@ PhotoJob shape_of(const PhotoJob& job) {
 
 PhotoEnds without_names(PhotoEnds ends) {
   ends.input = ends.output = ends.also = {};
+  Program* const companion = ends.companion.program;
+  ends.companion = {};
+  ends.companion.program = companion;
   return ends;
 }
 

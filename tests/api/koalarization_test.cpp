@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/colorizers/letterbox.h"
+#include "kernels/letterbox/letterbox.h"
+#include "runtime/image/photo_ref.h"
 #include "tests/api/api_support.h"
 #include "tests/kernels/golden_picture.h"
 
@@ -107,8 +108,8 @@ TEST_CASE("letterboxes have Pillow's bytes, in colour and of luma") {
   for (const auto& c : golden().at("letterboxes")) {
     const std::int64_t w = c.at("width"), h = c.at("height");
     const std::vector<std::uint8_t> rgb = cuhue::test::golden_picture(w, h);
-    const cuhue::ConstPixelView view(rgb.data(), w, h, static_cast<std::ptrdiff_t>(3 * w),
-                                     cuhue::PixelFormat::rgb8);
+    const cuhue::PhotoRef view = cuhue::photo_ref(cuhue::ConstPixelView(
+        rgb.data(), w, h, static_cast<std::ptrdiff_t>(3 * w), cuhue::PixelFormat::rgb8));
     const auto text = [](std::span<const std::uint8_t> box_bytes) {
       const std::vector<std::uint8_t> bytes(box_bytes.begin(), box_bytes.end());
       char hex[17];
@@ -117,13 +118,13 @@ TEST_CASE("letterboxes have Pillow's bytes, in colour and of luma") {
     };
     CAPTURE(w);
     CAPTURE(h);
-    CHECK(text(box.colour(view)) == c.at("colour").get<std::string>());
-    CHECK(text(box.luma(view)) == c.at("luma").get<std::string>());
+    CHECK(text(box.colour(view, 299)) == c.at("colour").get<std::string>());
+    CHECK(text(box.luma(view, 299)) == c.at("luma").get<std::string>());
   }
   // A grey of any kind is itself.
   for (int v = 0; v < 256; ++v) {
     const auto byte = static_cast<std::uint8_t>(v);
-    CHECK(cuhue::koala_luma(byte, byte, byte) == byte);
+    CHECK(cuhue::letterbox_luma(byte, byte, byte) == byte);
   }
 }
 

@@ -3,11 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "runtime/networks/network.h"
 #include "tests/cuda/host_backend.h"
 #include "tests/support/allocation_counter.h"
+#include "tests/support/standin_networks.h"
 
 namespace cuhue::test {
 namespace {
@@ -41,6 +43,36 @@ TEST_CASE("a steady-state call of the CUDA backend allocates nothing on the host
   CHECK(t.bytes == 0);
   CHECK(host.device->allocations() == on_device);
   CHECK(host.device->launches() == 2);
+}
+
+TEST_CASE("nor does one of two networks side by side") {
+  const Network networks[] = {standin_features(), standin_colours()};
+  const HostBackend host;
+  std::unique_ptr<Program> programs[2];
+  for (std::size_t i = 0; i < 2; ++i) {
+    CompileOptions options;
+    options.threads = 1;
+    if (i == 1) options.keep = {"l"};
+    const std::int64_t side = i == 0 ? 299 : 32;
+    programs[i] = host->compile(build_graph(networks[i], 1, side, side),
+                                host->make_weights(std::make_shared<FormulaSource>(networks[i])), options);
+  }
+  std::vector<std::uint8_t> photo(64 * 48 * 3, 90), result(photo.size());
+  PhotoJob job;
+  job.in = {photo.data(), 64, 48, 64 * 3};
+  job.out = {result.data(), 64, 48, 64 * 3};
+  PhotoEnds ends{"l", "ab"};
+  ends.companion = {programs[0].get(), "image", "logits", "embedding", 0.5};
+  PhotoTimings timings;
+  host.device->set_dry(true);
+  const auto call = [&] { programs[1]->run_photos(ends, {&job, 1}, {}, {}, timings); };
+  call();
+  call();
+  const auto on_device = host.device->allocations(), launches = host.device->launches();
+  const AllocationTally t = allocations_of(call);
+  CHECK(t.bytes == 0);
+  CHECK(host.device->allocations() == on_device);
+  CHECK(host.device->launches() == launches + 1);
 }
 
 }  // namespace

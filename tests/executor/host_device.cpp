@@ -14,20 +14,51 @@ namespace cuhue::test {
 
 using Work = std::function<void()>;
 
+namespace {
+
+// A piece of captured work; `after`: those that must have run before it.
+struct CapturedPiece {
+  Work work;
+  std::vector<std::size_t> after;
+  std::size_t lane = 0;  // of the streams of the capture
+};
+
+struct Capture {
+  std::vector<CapturedPiece> pieces;
+  std::vector<std::shared_ptr<HostStream>> streams;  // the first is where it began
+};
+
+}  // namespace
+
 // What a Stream of this device points to.
 struct HostStream : std::enable_shared_from_this<HostStream> {
-  std::mutex running;      // held while its work runs
-  std::mutex mutex;        // of what follows
-  std::vector<Work> kept;  //
-  std::size_t done = 0;    // pieces of work that were taken to be run, since the stream's birth
+  std::recursive_mutex running;  // held while its work runs: which may wait for a stream that waits for it
+  std::mutex mutex;              // of what follows
+  std::vector<Work> kept;        //
+  std::size_t done = 0;          // pieces of work that were taken to be run, since the stream's birth
+
+  std::shared_ptr<Capture> capture;  // under way
+  std::size_t lane = 0;              // in it
+  std::vector<std::size_t> after;    // what its next piece comes behind
 
   std::size_t end() {
     const std::lock_guard lock(mutex);
     return done + kept.size();
   }
   void keep(Work work) {
+    if (capture) {
+      capture->pieces.push_back({std::move(work), std::move(after), lane});
+      after = {capture->pieces.size() - 1};
+      return;
+    }
     const std::lock_guard lock(mutex);
     kept.push_back(std::move(work));
+  }
+  void join(const std::shared_ptr<Capture>& its) {
+    capture = its;
+    lane = its->streams.size();
+    after.clear();
+    its->streams.push_back(shared_from_this());
   }
   // Runs what was kept before piece `number`.
   void run_until(std::size_t number) {
@@ -56,37 +87,89 @@ class HostEvent final : public cuda::Event {
  public:
   void record(Stream stream) override {
     stream_ = host_stream(stream).shared_from_this();
-    number_ = stream_->end();
+    capture_ = stream_->capture;
+    captured_ = capture_.lock() != nullptr;
+    if (captured_) {
+      after_ = stream_->after;
+    } else {
+      number_ = stream_->end();
+    }
   }
   void synchronize() override {
+    if (captured_) throw std::logic_error("the host waits for an event of a capture");
     if (stream_) stream_->run_until(number_);
   }
   void hold(Stream stream) override {
-    if (!stream_ || stream_.get() == &host_stream(stream)) return;  // its own work is in order anyway
-    host_stream(stream).keep([on = stream_, number = number_] { on->run_until(number); });
+    HostStream& holding = host_stream(stream);
+    if (captured_) return hold_captured(holding);
+    if (!stream_ || stream_.get() == &holding) return;  // its own work is in order anyway
+    if (holding.capture)
+      throw std::logic_error("captured work waits for an event from outside of its capture");
+    holding.keep([on = stream_, number = number_] { on->run_until(number); });
   }
 
  private:
+  void hold_captured(HostStream& holding) {
+    const std::shared_ptr<Capture> capture = capture_.lock();
+    if (!capture || (holding.capture && holding.capture != capture))
+      throw std::logic_error("work waits for an event of a capture that it is not in");
+    if (!holding.capture) holding.join(capture);
+    holding.after.insert(holding.after.end(), after_.begin(), after_.end());
+  }
+
   std::shared_ptr<HostStream> stream_;
   std::size_t number_ = 0;
+  bool captured_ = false;
+  std::weak_ptr<Capture> capture_;  // its end makes the event useless, as it does on a GPU
+  std::vector<std::size_t> after_;
 };
+
+// The pieces in an order that is allowed: pieces come behind those that they wait for.
+std::vector<std::size_t> ordered(const std::vector<CapturedPiece>& pieces, BranchOrder order) {
+  std::vector<std::size_t> result;
+  std::vector<bool> done(pieces.size());
+  const auto ready = [&](std::size_t i) {
+    return !done[i] && std::ranges::all_of(pieces[i].after, [&](std::size_t before) { return done[before]; });
+  };
+  std::size_t latest_lane = 0;
+  const auto better = [&](std::size_t i, std::size_t than) {
+    if (order == BranchOrder::latest_first) return i > than;
+    return order == BranchOrder::in_turns && pieces[than].lane == latest_lane &&
+           pieces[i].lane != latest_lane;
+  };
+  while (result.size() < pieces.size()) {
+    std::size_t next = pieces.size();
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      if (ready(i) && (next == pieces.size() || better(i, next))) next = i;
+    }
+    done[next] = true;
+    latest_lane = pieces[next].lane;
+    result.push_back(next);
+  }
+  return result;
+}
 
 }  // namespace
 
 class HostRecording final : public cuda::Recording {
  public:
-  HostRecording(HostDevice& device, std::vector<Work> work) : device_(device), work_(std::move(work)) {}
+  HostRecording(HostDevice& device, std::vector<CapturedPiece> pieces)
+      : device_(device), pieces_(std::move(pieces)) {}
   void launch(Stream stream) override {
     device_.check();
     ++device_.launches_;
     if (device_.dry_) return;
-    for (const Work& work : work_) host_stream(stream).keep(work);
+    if (device_.order_ == BranchOrder::as_captured) {
+      for (const CapturedPiece& piece : pieces_) host_stream(stream).keep(piece.work);
+      return;
+    }
+    for (const std::size_t i : ordered(pieces_, device_.order_)) host_stream(stream).keep(pieces_[i].work);
   }
-  int nodes() const override { return static_cast<int>(work_.size()); }
+  int nodes() const override { return static_cast<int>(pieces_.size()); }
 
  private:
   HostDevice& device_;
-  std::vector<Work> work_;
+  std::vector<CapturedPiece> pieces_;
 };
 
 HostDevice::HostDevice(const HostDeviceOptions& options) {
@@ -231,10 +314,30 @@ void HostDevice::launch(const std::function<void()>& work) {
 }
 
 std::unique_ptr<cuda::Recording> HostDevice::record(const std::function<void(Stream)>& work) {
-  const auto stream = std::make_shared<HostStream>();
-  launch([&] { work(reinterpret_cast<Stream>(stream.get())); });
+  const auto capture = std::make_shared<Capture>();
+  const auto origin = std::make_shared<HostStream>();
+  origin->join(capture);
+  const auto end = [&] {
+    for (const auto& stream : capture->streams) stream->capture.reset();
+  };
+  try {
+    launch([&] { work(reinterpret_cast<Stream>(origin.get())); });
+  } catch (...) {
+    end();
+    throw;
+  }
+  end();
+  // The origin must have waited for all: what another piece comes behind is waited for with that piece.
+  std::vector<bool> waited(capture->pieces.size());
+  const auto mark = [&](const std::vector<std::size_t>& after) {
+    for (const std::size_t i : after) waited[i] = true;
+  };
+  for (const CapturedPiece& piece : capture->pieces) mark(piece.after);
+  mark(origin->after);
+  if (!std::ranges::all_of(waited, [](bool w) { return w; }))
+    throw std::logic_error("a capture ends with work of another stream that nobody waited for");
   ++recordings_;
-  return std::make_unique<HostRecording>(*this, std::move(stream->kept));
+  return std::make_unique<HostRecording>(*this, std::move(capture->pieces));
 }
 
 double HostDevice::seconds(const std::function<void(Stream)>& work, Stream stream) {

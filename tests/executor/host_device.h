@@ -1,6 +1,7 @@
 // A CUDA device played by the host: its memory is the heap, its kernels run on the executor. Work on a stream
 // is kept until somebody waits for it, so that a missing wait shows as a wrong result, and captured work
-// keeps its arguments as a CUDA graph does.
+// keeps its arguments as a CUDA graph does. A capture follows events to other streams; its pieces are then
+// run in an order that a test chooses among those that their dependencies allow.
 #pragma once
 
 #include <atomic>
@@ -16,6 +17,13 @@
 namespace cuhue::test {
 
 struct HostStream;
+
+// Of the pieces of a recording that could run next.
+enum class BranchOrder : std::uint8_t {
+  as_captured,
+  latest_first,  // what was captured last: a branch before the one it was forked from
+  in_turns,      // of the streams, as far as they go
+};
 
 struct HostDeviceOptions {
   bool integrated = false;
@@ -59,6 +67,8 @@ class HostDevice final : public cuda::Device {
   }                                       // allocations, then out of memory; -1 = never
   void break_down() { broken_ = true; }   // as after an illegal address: every later call fails
   void set_dry(bool dry) { dry_ = dry; }  // launched recordings are counted, not run
+  // Of all recordings that are launched from now on.
+  void set_branch_order(BranchOrder order) { order_ = order; }
 
  private:
   friend class HostRecording;
@@ -74,6 +84,7 @@ class HostDevice final : public cuda::Device {
   std::atomic<std::int64_t> refuse_after_ = -1;
   std::atomic<int> damaged_ = 0;
   std::atomic<bool> broken_ = false, dry_ = false;
+  std::atomic<BranchOrder> order_ = BranchOrder::as_captured;
 };
 
 }  // namespace cuhue::test

@@ -368,7 +368,7 @@ typedef struct cuhue_colorize_options {
    * what the caller put on it before, ahead of what he puts on it after. When all pixels are in device memory
    * the call returns before the work is done: they must stay as they are until it is (cudaStreamSynchronize),
    * and colours that are not finite numbers fail a later call. Otherwise, and without a stream, the work is
-   * done on return. */
+   * done on return; koalarization waits for each of several photos. */
   void* stream;
   /* Nonzero: the photos are those of the latest call, unchanged: what was prepared of them is used again.
    * For the next picture after hints, a mask or labels have changed. semantic: labels that were found are not
@@ -410,11 +410,11 @@ CUHUE_API cuhue_status cuhue_colorizer_result_size(const cuhue_colorizer* colori
                                                    const cuhue_colorize_options* options, int64_t* width,
                                                    int64_t* height, cuhue_error* error);
 /* Colours `count` photos in one network batch (masks-gan, semantic, koalarization, scgan, patch: one after
- * another; koalarization takes no photos in device memory, nor does patch where as_published shrinks them).
- * Photos may differ in
- * size and format; outputs[i] has the size (but see cuhue_colorizer_result_size) and depth of inputs[i] and
- * an RGB, RGBA, BGR or BGRA format; it may be inputs[i] itself. Alpha is copied. The second call with the
- * same count and sizes allocates nothing. timings may be NULL. All structs of an array have one struct_size.
+ * another; as_published the latter four take none in device memory, patch where it would shrink them). Photos
+ * may differ in size and format; outputs[i] has the size (but see cuhue_colorizer_result_size) and depth of
+ * inputs[i] and an RGB, RGBA, BGR or BGRA format; it may be inputs[i] itself. Alpha is copied. The second
+ * call with the same count and sizes allocates nothing. timings may be NULL. All structs of an array have one
+ * struct_size.
  */
 CUHUE_API cuhue_status cuhue_colorize(cuhue_colorizer* colorizer, const cuhue_pixels* inputs,
                                       const cuhue_pixels* outputs, size_t count,
@@ -526,8 +526,8 @@ typedef struct cuhue_class {
   float probability; /* among all classes: softmax of the scores */
 } cuhue_class;
 
-/* Of photo `photo` of the latest cuhue_colorize, most likely first. capacity: of `classes`, at least 1;
- * count: how many were written. */
+/* Of photo `photo` of the latest cuhue_colorize, most likely first; waits for it. capacity: of `classes`, at
+ * least 1; count: how many were written. */
 CUHUE_API cuhue_status cuhue_colorizer_classes(const cuhue_colorizer* colorizer, size_t photo,
                                                cuhue_class* classes, size_t capacity, size_t* count,
                                                cuhue_error* error);

@@ -1,5 +1,3 @@
-#include "runtime/colorizers/letterbox.h"
-
 #include <algorithm>
 #include <cstring>
 
@@ -7,39 +5,14 @@
 #include "kernels/color/yuv.h"
 #include "kernels/core/parallel.h"
 #include "kernels/core/simd.h"
+#include "kernels/letterbox/letterbox.h"
+#include "kernels/letterbox/letterbox_windows.h"
 #include "kernels/resample/bicubic.h"
-#include "kernels/resample/lanczos.h"
-#include "runtime/image/photo_ref.h"
 
 namespace cuhue {
 namespace {
 
-constexpr std::int64_t kSide = Letterbox::kSide;
-constexpr std::uint8_t kWhite = 255;
 constexpr std::int64_t kBand = 64;  // rows of the photo at a time
-
-struct Size {
-  std::int64_t w, h;
-};
-
-// What the photo becomes inside of the box; `enlarged`: by the nearest pixel.
-Size fitted(std::int64_t w, std::int64_t h, bool& enlarged) {
-  const auto side = static_cast<double>(kSide);
-  enlarged = w < kSide && h < kSide;
-  if (enlarged) {
-    const double factor = std::min(side / static_cast<double>(w), side / static_cast<double>(h));
-    return {std::max<std::int64_t>(static_cast<std::int64_t>(static_cast<double>(w) * factor), 1),
-            std::max<std::int64_t>(static_cast<std::int64_t>(static_cast<double>(h) * factor), 1)};
-  }
-  Size s{w, h};
-  const auto shrunk = [side](std::int64_t other, std::int64_t longer) {
-    const double exact = static_cast<double>(other) * side / static_cast<double>(longer);
-    return static_cast<std::int64_t>(std::max(exact, 1.0));
-  };
-  if (s.w > kSide) s = {kSide, shrunk(s.h, s.w)};
-  if (s.h > kSide) s = {shrunk(s.w, s.h), kSide};
-  return s;
-}
 
 std::uint8_t byte_of(const std::uint8_t* sample, int bytes_per_sample) {
   if (bytes_per_sample == 1) return *sample;
@@ -70,19 +43,13 @@ void take_row(const PhotoRef& p, std::int64_t row, int planes, std::uint8_t* to)
     const auto r = static_cast<std::uint8_t>(v.r), g = static_cast<std::uint8_t>(v.g),
                b = static_cast<std::uint8_t>(v.b);
     if (planes == 1) {
-      *to++ = koala_luma(r, g, b);
+      *to++ = letterbox_luma(r, g, b);
     } else {
       *to++ = r;
       *to++ = g;
       *to++ = b;
     }
   }
-}
-
-// Pillow's NEAREST.
-std::int64_t nearest(std::int64_t o, std::int64_t n_in, std::int64_t n_out) {
-  const double scale = static_cast<double>(n_in) / static_cast<double>(n_out);
-  return std::min(static_cast<std::int64_t>((static_cast<double>(o) + 0.5) * scale), n_in - 1);
 }
 
 // The windows of one axis: weights of output o at weights + o * taps.
@@ -106,56 +73,39 @@ CUHUE_SIMD_CLONES void shrink_row(const std::uint8_t* from, const Axis& axis, in
 // Output row `o` of rows of `length` bytes.
 CUHUE_SIMD_CLONES void shrink_column(const std::uint8_t* rows, std::int64_t length, const Axis& axis,
                                      std::int64_t o, std::uint8_t* to) {
-  std::int32_t sums[kSide * 3];
-  std::fill_n(sums, length, kBicubicRounding);
-  const std::uint8_t* from = rows + axis.first[o] * length;
-  for (std::int32_t j = 0; j < axis.count[o]; ++j, from += length) {
-    const std::int32_t weight = axis.weights[o * axis.taps + j];
-    for (std::int64_t i = 0; i < length; ++i) sums[i] += weight * from[i];
+  constexpr std::int64_t kColumns = 1024;  // at a time
+  std::int32_t sums[kColumns];
+  for (std::int64_t begin = 0; begin < length; begin += kColumns) {
+    const std::int64_t columns = std::min(kColumns, length - begin);
+    std::fill_n(sums, columns, kBicubicRounding);
+    const std::uint8_t* from = rows + axis.first[o] * length + begin;
+    for (std::int32_t j = 0; j < axis.count[o]; ++j, from += length) {
+      const std::int32_t weight = axis.weights[o * axis.taps + j];
+      for (std::int64_t i = 0; i < columns; ++i) sums[i] += weight * from[i];
+    }
+    for (std::int64_t i = 0; i < columns; ++i)
+      to[begin + i] = static_cast<std::uint8_t>(bicubic_byte(sums[i]));
   }
-  for (std::int64_t i = 0; i < length; ++i) to[i] = static_cast<std::uint8_t>(bicubic_byte(sums[i]));
 }
 
 Axis make_axis(std::int64_t n_in, std::int64_t n_out, std::vector<std::int32_t>& first,
                std::vector<std::int32_t>& count, std::vector<std::int32_t>& weights) {
-  Axis axis{n_in, n_out, 0, nullptr, nullptr, nullptr};
+  const std::int64_t taps = lanczos_taps(n_in, n_out);
   const auto outputs = static_cast<std::size_t>(n_out);
-  first.assign(outputs, 0);
-  count.assign(outputs, 0);
-  for (std::int64_t o = 0; o < n_out; ++o)
-    axis.taps = std::max(axis.taps, lanczos_window(o, n_in, n_out).count);
-  weights.assign(outputs * static_cast<std::size_t>(axis.taps), 0);
-  for (std::int64_t o = 0; o < n_out; ++o) {
-    const LanczosWindow w = lanczos_window(o, n_in, n_out);
-    double sum = 0;
-    for (std::int64_t j = 0; j < w.count; ++j) sum += lanczos_raw_weight(w, j);
-    first[static_cast<std::size_t>(o)] = static_cast<std::int32_t>(w.lo);
-    count[static_cast<std::size_t>(o)] = static_cast<std::int32_t>(w.count);
-    for (std::int64_t j = 0; j < w.count; ++j)
-      weights[static_cast<std::size_t>(o * axis.taps + j)] =
-          bicubic_fixed_weight(lanczos_raw_weight(w, j) / sum);
-  }
-  axis.first = first.data();
-  axis.count = count.data();
-  axis.weights = weights.data();
-  return axis;
+  first.resize(outputs);
+  count.resize(outputs);
+  weights.resize(outputs * static_cast<std::size_t>(taps));
+  fill_lanczos_windows(n_in, n_out, first.data(), count.data(), weights.data());
+  return {n_in, n_out, taps, first.data(), count.data(), weights.data()};
 }
 
 }  // namespace
 
-std::uint8_t koala_luma(std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
-  constexpr float kUnit = 1.0f / 255.0f;
-  const float luma = 0.2989f * (static_cast<float>(red) * kUnit) +
-                     0.5870f * (static_cast<float>(green) * kUnit) +
-                     0.1140f * (static_cast<float>(blue) * kUnit);
-  return static_cast<std::uint8_t>(255.5f * luma);
+std::span<const std::uint8_t> Letterbox::luma(const PhotoRef& photo, std::int64_t side) {
+  return fit(photo, side, 1);
 }
-
-std::span<const std::uint8_t> Letterbox::luma(const ConstPixelView& photo) {
-  return fit(photo, 1);
-}
-std::span<const std::uint8_t> Letterbox::colour(const ConstPixelView& photo) {
-  return fit(photo, 3);
+std::span<const std::uint8_t> Letterbox::colour(const PhotoRef& photo, std::int64_t side) {
+  return fit(photo, side, 3);
 }
 
 // [h, columns, planes] of the photo: its rows as bytes, shrunk to `columns`.
@@ -183,34 +133,42 @@ const std::uint8_t* Letterbox::take_rows(const PhotoRef& photo, std::int64_t col
   return rows_.data();
 }
 
-std::span<const std::uint8_t> Letterbox::fit(const ConstPixelView& view, int planes) {
-  const PhotoRef photo = photo_ref(view);
+std::span<const std::uint8_t> Letterbox::fit(const PhotoRef& photo, std::int64_t side, int planes) {
   const std::int64_t w = photo.width, h = photo.height;
-  bool enlarged = false;
-  const Size size = fitted(w, h, enlarged);
-  const std::int64_t left = (kSide - size.w + 1) / 2, top = (kSide - size.h + 1) / 2;
-  const std::int64_t length = size.w * planes;
-  box_.assign(static_cast<std::size_t>(kSide * kSide * planes), kWhite);
+  const LetterboxFit box = letterbox_fit(w, h, side);
+  const std::int64_t length = box.w * planes;
+  box_.assign(static_cast<std::size_t>(side * side * planes), kLetterboxWhite);
   const auto row_of_box = [&](std::int64_t row) {
-    return box_.data() + ((top + row) * kSide + left) * planes;
+    return box_.data() + ((box.top + row) * side + box.left) * planes;
   };
-  const std::uint8_t* rows = take_rows(photo, enlarged ? w : size.w, planes);
-  if (enlarged) {
-    for (std::int64_t y = 0; y < size.h; ++y) {
-      const std::uint8_t* from = rows + nearest(y, h, size.h) * w * planes;
-      for (std::int64_t x = 0; x < size.w; ++x)
-        std::copy_n(from + nearest(x, w, size.w) * planes, planes, row_of_box(y) + x * planes);
+  const std::uint8_t* rows = take_rows(photo, box.enlarged ? w : box.w, planes);
+  if (box.enlarged) {
+    const auto nearest = [](std::int64_t o, std::int64_t n_in, std::int64_t n_out) {
+      return std::int64_t{
+          letterbox_nearest(static_cast<int>(o), static_cast<int>(n_in), static_cast<int>(n_out))};
+    };
+    for (std::int64_t y = 0; y < box.h; ++y) {
+      const std::uint8_t* from = rows + nearest(y, h, box.h) * w * planes;
+      for (std::int64_t x = 0; x < box.w; ++x)
+        std::copy_n(from + nearest(x, w, box.w) * planes, planes, row_of_box(y) + x * planes);
     }
-  } else if (size.h == h) {
+  } else if (box.h == h) {
     for (std::int64_t row = 0; row < h; ++row) std::copy_n(rows + row * length, length, row_of_box(row));
   } else {
-    const Axis axis = make_axis(h, size.h, first_, count_, weights_);
-    parallel_for(size.h, 16, [&](std::int64_t begin, std::int64_t end) {
+    const Axis axis = make_axis(h, box.h, first_, count_, weights_);
+    parallel_for(box.h, 16, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row)
         shrink_column(rows, length, axis, row, row_of_box(row));
     });
   }
   return box_;
+}
+
+void letterbox_cpu(const PhotoRef& photo, const TensorRef& out, Letterbox& memory) {
+  const std::span<const std::uint8_t> box = memory.luma(photo, out.dims.h);
+  for (std::size_t i = 0; i < box.size(); ++i) out.data[i] = letterbox_value(box[i]);
+  for (std::int64_t c = 1; c < out.dims.c; ++c)
+    std::copy_n(out.data, box.size(), out.data + c * static_cast<std::int64_t>(box.size()));
 }
 
 }  // namespace cuhue

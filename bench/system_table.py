@@ -16,7 +16,7 @@ import datetime
 import json
 import pathlib
 import re
-import shutil
+import struct
 import subprocess
 import sys
 
@@ -47,7 +47,7 @@ GOLDEN = re.compile(r"^([a-z0-9-]+)_\S+\.json: .*?worst error (?:of all outputs 
 EXECUTOR = re.compile(r"^([a-z0-9-]+) (?:\d+x\d+: relative difference|precision 0:) " + NUMBER + "$")
 CONVERTS = re.compile(r"^converts ([a-z0-9-]+): (\d+) tensors")
 # Any suite may state a fact of a network in this form: "fact: parity mask-rcnn 3.1e-06".
-STATED = re.compile(r"^fact: (parity|executor|converts) ([a-z0-9-]+) " + NUMBER + "$")
+STATED = re.compile(r"^fact: (parity|executor|converts|lowered) ([a-z0-9-]+) " + NUMBER + "$")
 MESSAGE = re.compile(r"MESSAGE: (.*)$")
 FAILED = re.compile(r"\d+/\d+ Test\s+#\d+: (\S+) .*(\*\*\*\w+)|^(?:\d+: )?\[doctest\] test cases:.*\| +[1-9]\d* failed|^Test (Failed)\.")
 
@@ -93,17 +93,60 @@ def memory_facts(program, seconds):
     return facts
 
 
+FAT_MAGIC, FAT_PTX, FAT_ELF = 0xBA55ED50, 1, 2
+
+
+def section(library, wanted):
+    """The bytes of a section of a 64-bit ELF file; none when it has no such section."""
+    if library[:6] != b"\x7fELF\x02\x01":
+        raise ValueError("it is no 64-bit ELF file")
+    table, (size, count, names) = struct.unpack_from("<Q", library, 0x28)[0], struct.unpack_from("<HHH", library, 0x3A)
+    headers = [struct.unpack_from("<IIQQQQ", library, table + i * size) for i in range(count)]
+    names_at = headers[names][4]
+    for name, _, _, _, offset, length in headers:
+        if library[names_at + name : library.index(b"\0", names_at + name)] == wanted:
+            return library[offset : offset + length]
+    return b""
+
+
+def fat_binaries(code):
+    """Of each fat binary in nvcc's section .nv_fatbin, one a .cu file: the architectures it holds code of, "sm_87", or text of,
+    "compute_90". A fat binary is a header (magic, version, its own size, size of what follows) and entries (kind, version, size of
+    the entry's header, size of its code, ..., at byte 28 the architecture)."""
+    binaries, at = [], 0
+    while at < len(code):
+        if len(code) - at >= 16 and struct.unpack_from("<I", code, at)[0] == FAT_MAGIC:
+            _, _, header, size = struct.unpack_from("<IHHQ", code, at)
+            entry, at, found = at + header, at + header + size, set()
+            while entry < at:
+                kind, _, header, size = struct.unpack_from("<HHIQ", code, entry)
+                number = struct.unpack_from("<I", code, entry + 28)[0]
+                if kind not in (FAT_PTX, FAT_ELF) or not 50 <= number < 1000 or not header:
+                    raise ValueError(f"its entry of kind {kind} for architecture {number} is of an unknown form")
+                found.add(f"{'sm' if kind == FAT_ELF else 'compute'}_{number}")
+                entry += header + size
+            if entry != at or at > len(code):
+                raise ValueError("a fat binary in it ends elsewhere than it says")
+            binaries.append(found)
+        elif code[at : at + 8].strip(b"\0"):
+            raise ValueError(f"byte {at} of its .nv_fatbin belongs to no fat binary")
+        else:
+            at += 8  # between two
+    return binaries
+
+
 def cuda_facts(build):
-    """The architectures that the library of a CUDA build holds code of."""
-    if shutil.which("cuobjdump") is None:
-        raise SystemExit("system_table.py: cuobjdump is missing; install the CUDA Toolkit's, or leave out --cuda")
-    libraries = sorted(build.glob("**/libcuhue.so*"))
-    listed = set()
-    for library in libraries[:1]:
-        for option in ("--list-elf", "--list-ptx"):
-            run = subprocess.run(["cuobjdump", option, str(library)], capture_output=True, text=True)
-            listed |= set(re.findall(r"\.(sm_\d+)\.", run.stdout))
-    return [{"fact": "cuda", "architectures": sorted(listed)}] if listed else []
+    """The architectures that all kernels of the library of a CUDA build are there for, read from the library itself."""
+    libraries = [path for path in sorted(build.glob("**/libcuhue.so*")) if path.is_file() and not path.is_symlink()]
+    if not libraries:
+        raise SystemExit(f"system_table.py: there is no libcuhue.so in {build}; build it with the preset cuda, or leave out --cuda")
+    try:
+        binaries = fat_binaries(section(libraries[-1].read_bytes(), b".nv_fatbin"))
+    except (ValueError, struct.error, IndexError) as error:
+        raise SystemExit(f"system_table.py: {libraries[-1]} cannot be read: {error}")
+    if not binaries:
+        raise SystemExit(f"system_table.py: {libraries[-1]} holds no code for GPUs; build it with the preset cuda, or leave out --cuda")
+    return [{"fact": "cuda", "architectures": sorted(set.intersection(*binaries)), "kernel_files": len(binaries)}]
 
 
 def collect(options):
@@ -168,7 +211,7 @@ def each(networks, value_of, text):
 def row(system, facts):
     networks, special = SYSTEMS[system]
     parity = [facts.of("parity", n) for n in networks]
-    lowered = all(facts.of("executor", n) is not None for n in networks)
+    lowered = all(facts.of("lowered", n) is not None for n in networks)  # a kernel of ours serves each layer
     architectures = facts.architectures()
     compiled = NOTHING
     if architectures and lowered:

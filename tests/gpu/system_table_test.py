@@ -2,6 +2,7 @@
 are made up."""
 import json
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ test 11
 12: ../../tests/cuda/lowering_numbers_test.cpp:296: MESSAGE: scgan precision 2: 2e-03
 13: ../../tests/converter/test_convert.cpp:1: MESSAGE: converts lite: 77 tensors
 13: anywhere: MESSAGE: fact: parity mask-rcnn 3.5e-06
+14: anywhere: MESSAGE: fact: lowered lite 18
+14: anywhere: MESSAGE: fact: lowered eccv16 25
  3/40 Test  #3: converter ....................   Passed   15.49 sec
  4/40 Test  #4: api_gpu ......................***Skipped   0.01 sec
 """
@@ -36,6 +39,53 @@ def run(*arguments, status=0):
     done = subprocess.run([sys.executable, str(SCRIPT), *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == status, f"{arguments}: exit status {done.returncode}: {done.stderr}"
     return done.stdout + done.stderr
+
+
+def fat(*entries):
+    """A fat binary of (kind, architecture)."""
+    body = b"".join(struct.pack("<HHIQIIHHI", kind, 0x101, 64, 16, 0, 0, 0, 0, number).ljust(64 + 16, b"\x01") for kind, number in entries)
+    return struct.pack("<IHHQ", 0xBA55ED50, 1, 16, len(body)) + body
+
+
+def library(code):
+    """A 64-bit ELF file with `code` in .nv_fatbin, and a section of names."""
+    names = b"\0.names\0.nv_fatbin\0"
+    sections = [(0, b""), (1, names), (8, code)]
+    at, data, headers = 64, b"", b""
+    for name, content in sections:
+        headers += struct.pack("<IIQQQQIIQQ", name, 1, 0, 0, at + len(data), len(content), 0, 0, 8, 0)
+        data += content
+    ident = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
+    return struct.pack("<16sHHIQQQIHHHHHH", ident, 3, 62, 1, 0, 0, 64 + len(data), 0, 64, 0, 0, 64, len(sections), 1) + data + headers
+
+
+def architectures():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        build, facts = folder / "build", folder / "facts.json"
+        build.mkdir()
+
+        def collected(status=0):
+            return run("collect", "--cuda", build, "--facts", facts, status=status)
+
+        assert "there is no libcuhue.so" in collected(1)
+        so = build / "libcuhue.so.0"
+        good = fat((2, 87), (2, 90), (1, 90)) + bytes(16) + fat((2, 90), (2, 87))
+        so.write_bytes(library(good))
+        collected()
+        fact = json.loads(facts.read_text(encoding="utf-8"))["facts"]
+        assert fact == [{"fact": "cuda", "architectures": ["sm_87", "sm_90"], "kernel_files": 2}], fact
+        so.write_bytes(library(good + fat((2, 87))))  # a kernel that is there for one of them only
+        collected()
+        assert '["sm_87"]' in facts.read_text(encoding="utf-8")
+        for bad, says in ((b"", "no code for GPUs"), (fat((2, 87))[:-8], "elsewhere"), (fat((7, 87)), "unknown form"),
+                          (good + b"stray   ", "no fat binary"), (fat((2, 1)), "unknown form")):
+            so.write_bytes(library(bad))
+            assert says in collected(1), (bad, says)
+        so.write_bytes(b"not a library")
+        assert "no 64-bit ELF" in collected(1)
+        so.write_bytes(library(good)[:80])
+        assert "cannot be read" in collected(1)
 
 
 def made_up():
@@ -62,6 +112,8 @@ def made_up():
         run("collect", "--log", log, *places)
         text = run("print", *places)
         assert "sm_87" in text and "30 MiB" in text, text
+        compiled = {line.split("`")[1]: line.split("|")[5].strip() for line in text.splitlines() if line.startswith("| `")}
+        assert {system for system, cell in compiled.items() if cell == "sm_87"} == {"lite", "eccv16"}, compiled
 
         assert "is stale" in run("check", *places, status=1)
         run("insert", *places)
@@ -85,6 +137,7 @@ def made_up():
 
 
 if __name__ == "__main__":
+    architectures()
     made_up()
     run("check")
     print("the table of systems is what was measured")

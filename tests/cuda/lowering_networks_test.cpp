@@ -1,4 +1,5 @@
-// The two networks of deep-koalarization as programs: what runs side by side, and in how many launches.
+// All networks as programs of our own kernels, and the two of deep-koalarization: what runs side by side, and
+// in how many launches.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -30,6 +31,24 @@ cuda::Lowered lowered(const char* name, std::string_view output, Precision preci
   CHECK(weights.clashes() == 0);
   CHECK(disjoint(result.buffers, plan_memory(result.buffers, cuda::kDeviceAlignment)));
   return result;
+}
+
+TEST_CASE("every layer of every network is served by a kernel of ours, in every precision") {
+  for (const Network& network : networks()) {
+    std::size_t steps = 0;
+    for (const Precision precision : kPrecisions) {
+      Graph g = build_graph(network, 1, network.default_size, network.default_size);
+      optimize(g);
+      PaperWeights weights;
+      cuda::LoweringOptions options;
+      options.precision = precision;
+      const cuda::Lowered program = cuda::lower(g, weights, nullptr, options);
+      CHECK(program.steps.size() > 1);
+      for (const cuda::PlannedStep& step : program.steps) CHECK(step.launches > 0);
+      steps = std::max(steps, program.steps.size());
+    }
+    MESSAGE("fact: lowered " << std::string(network.name) << " " << steps);
+  }
 }
 
 TEST_CASE(

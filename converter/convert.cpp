@@ -72,6 +72,17 @@ std::string licence_of(const std::string& sha256, std::uint64_t bytes) {
   return {};
 }
 
+// A SHA-256 as the report has it.
+std::string digits_of(const std::string& sha256) {
+  std::string digits = sha256;
+  const auto lower = [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c; };
+  std::ranges::transform(digits, digits.begin(), lower);
+  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  if (digits.empty() || (digits.size() == 64 && std::ranges::all_of(digits, is_digit))) return digits;
+  throw Error(Status::usage, in_quotes(clean_text(sha256, 80)) +
+                                 " is no SHA-256: that is 64 hexadecimal digits, as sha256sum prints them");
+}
+
 // The shortest text that is read back as the same number.
 std::string number_text(double value) {
   std::array<char, 32> text{};
@@ -86,13 +97,21 @@ ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::fil
   if (options.overwrite == Overwrite::no && std::filesystem::equivalent(in, out, ignored))
     throw Error(Status::usage,
                 "output " + in_quotes(out.string()) + " is the checkpoint itself; give another name");
+  const std::string wanted = digits_of(options.sha256);
   Checkpoint checkpoint = read_checkpoint(in);
+  ConvertReport report;
+  std::vector<std::span<const std::byte>> files = {checkpoint.file};
+  files.insert(files.end(), checkpoint.more_files.begin(), checkpoint.more_files.end());
+  for (const std::span<const std::byte> file : files) report.source_bytes += file.size();
+  report.sha256 = sha256_hex(files);
+  if (!wanted.empty() && report.sha256 != wanted)
+    throw Error(Status::weights, checkpoint.label + " has the SHA-256 " + report.sha256 + ", not " + wanted +
+                                     ": it is damaged or another file; get it again");
   adopt_names(checkpoint, options.network);
   const SchemaMatch match = recognise(checkpoint, options.network, options.allow_extra);
 
   check_settings(*match.network, options.settings);
 
-  ConvertReport report;
   report.network = match.network->name;
   report.network_version = match.network->version;
   report.format = checkpoint.format;
@@ -123,10 +142,6 @@ ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::fil
   }
   report.tensors = static_cast<std::int64_t>(tensors.size());
   report.widened = static_cast<std::int64_t>(widened.size());
-  std::vector<std::span<const std::byte>> files = {checkpoint.file};
-  files.insert(files.end(), checkpoint.more_files.begin(), checkpoint.more_files.end());
-  for (const std::span<const std::byte> file : files) report.source_bytes += file.size();
-  report.sha256 = sha256_hex(files);
   report.licence = licence_of(report.sha256, report.source_bytes);
 
   WeightFileInfo info;

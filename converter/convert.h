@@ -16,7 +16,9 @@
 namespace cuhue {
 
 struct ConvertOptions {
-  std::string network = {};             // empty = recognised by its tensors
+  std::string network = {};  // empty = recognised by its tensors
+  // Of the checkpoint, as ConvertReport says it, 64 hexadecimal digits: another one is refused. Empty = any.
+  std::string sha256 = {};
   bool allow_extra = false;             // tensors outside of the network are left out instead of refused
   Overwrite overwrite = Overwrite::no;  // of the output
   std::map<std::string, std::string> extra = {};  // properties of the weights, written into the file
@@ -48,8 +50,8 @@ struct ConvertReport {
 // Every parameter must be there with its shape, a float type and finite values; float16, bfloat16 and float64
 // become float32. Counters the network never reads (num_batches_tracked) are optional and kept. Tensors are
 // streamed from the mapped checkpoint: memory holds only those converted or in another layout. Error:
-// Status::weights (names the tensor or the place in the file), usage (unknown network or setting, or in and
-// out are the same file), output. Nothing is left behind by a failure.
+// Status::weights (names the tensor or the place in the file, or another SHA-256), usage (unknown network or
+// setting, in and out are the same file, or what is no SHA-256), output. Nothing is left behind by a failure.
 ConvertReport convert_checkpoint(const std::filesystem::path& in, const std::filesystem::path& out,
                                  const ConvertOptions& options = {});
 

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstdio>
 
+#include "converter/tensorflow_objects.h"
 #include "converter/tensorflow_parts.h"
 #include "weights/mapped_file.h"
 #include "weights/status.h"
@@ -66,6 +67,7 @@ void read_tensorflow(Checkpoint& checkpoint, const OpenShard& open_shard) {
     throw Error(Status::weights,
                 checkpoint.label + ": a TensorFlow checkpoint without any entry; get it again");
   visitor->finish();
+  name_by_layers(checkpoint);
 }
 
 namespace {

@@ -68,6 +68,7 @@ int run_command(const ConvertOptions& options) {
   const ConvertReport report =
       convert_checkpoint(options.checkpoint, options.output,
                          {.network = options.network,
+                          .sha256 = options.sha256,
                           .allow_extra = options.allow_extra,
                           .overwrite = options.force ? Overwrite::yes : Overwrite::no,
                           .extra = {},

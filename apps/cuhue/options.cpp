@@ -34,7 +34,9 @@ CLI::App* add_run(CLI::App& top, RunOptions& o, RawText& raw) {
 
 CLI::App* add_convert(CLI::App& top, ConvertOptions& o, RawText& raw) {
   CLI::App* app = top.add_subcommand("convert", "Turn a foreign checkpoint into a cuhue weight file");
-  app->add_option("checkpoint", o.checkpoint, "PyTorch .pth or .pth.tar, Detectron2 .pkl")
+  app->add_option("checkpoint", o.checkpoint,
+                  "PyTorch .pth or .pth.tar, Detectron2 .pkl, TensorFlow .ckpt or .index, Keras .h5, "
+                  "safetensors")
       ->type_name("CHECKPOINT")
       ->required();
   app->add_option("-o,--out", o.output, "Weight file to write")->type_name("FILE")->required();
@@ -43,6 +45,10 @@ CLI::App* add_convert(CLI::App& top, ConvertOptions& o, RawText& raw) {
   app->add_option("--set", raw.settings,
                   "A setting of the network that belongs to these weights, kept in FILE")
       ->type_name("KEY=VALUE");
+  app->add_option("--sha256", o.sha256,
+                  "Refuse the checkpoint unless its bytes have this SHA-256 (of a TensorFlow V2 checkpoint: "
+                  "of its index and data files, one behind the other); -v prints it")
+      ->type_name("HEX");
   app->add_flag("--allow-extra", o.allow_extra, "Leave out tensors that the network does not have");
   app->add_flag("--force", o.force, "Replace an existing FILE");
   add_common(*app, o);

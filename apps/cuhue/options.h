@@ -80,7 +80,7 @@ struct RunOptions : CommonOptions, DeviceOptions {
 };
 
 struct ConvertOptions : CommonOptions {
-  std::string checkpoint, output, network;
+  std::string checkpoint, output, network, sha256;
   std::vector<Setting> settings;
   bool allow_extra = false, force = false;
 };

@@ -85,6 +85,15 @@ TEST_CASE("convert writes a weight file that verify, info and colorize take; an 
   CHECK(run_program({"convert", scratch / "checkpoint.bin", "-o", out, "--force"}).code == 0);
   CHECK(run_program({"convert", scratch / "checkpoint.bin", "-o", scratch / "e", "-n", "eccv16"}).code == 4);
   CHECK(run_program({"convert", scratch / "checkpoint.bin", "-o", scratch / "e", "-n", "none"}).code == 2);
+  const std::string sha256 = json["sha256"].get<std::string>();
+  const auto convert_if = [&](const std::string& wanted, const char* to) {
+    return run_program({"convert", scratch / "checkpoint.bin", "-o", scratch / to, "--sha256", wanted});
+  };
+  CHECK(convert_if(sha256, "right").code == 0);
+  const ProgramResult other = convert_if(std::string(64, '0'), "e");
+  CHECK(other.code == 4);
+  CHECK(other.err.find(sha256) != std::string::npos);
+  CHECK(convert_if("12ab", "e").code == 2);
   CHECK(!fs::exists(scratch / "e"));
 
   const ProgramResult verify = run_program({"verify", out});

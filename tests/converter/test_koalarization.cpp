@@ -104,6 +104,130 @@ TEST_CASE("the colour network converts from TensorFlow V1 and V2 and from Keras,
   CHECK_FALSE(std::filesystem::exists(folder / "none.safetensors"));
 }
 
+// The paths of an object-based checkpoint in place of the names.
+std::vector<SavedTensor> by_objects(const std::string& model) {
+  const std::string value = "/.ATTRIBUTES/VARIABLE_VALUE";
+  std::vector<SavedTensor> variables;
+  for (SavedTensor t : colour_variables()) {
+    if (t.name.ends_with("/Adam")) {
+      const std::string weight = t.name.substr(0, t.name.rfind('/'));
+      t.name = model + weight + "/.OPTIMIZER_SLOT/optimizer/m" + value;
+    } else if (t.name == "beta1_power") {
+      t.name = "optimizer/beta_1" + value;
+    } else if (t.name == "global_step") {
+      t.name = "save_counter" + value;
+    } else {
+      t.name = model + t.name + value;
+    }
+    variables.push_back(std::move(t));
+  }
+  std::ranges::sort(variables, {}, &SavedTensor::name);
+  return variables;
+}
+
+TEST_CASE("object-based checkpoints of TensorFlow 2 convert by the layers that their paths name") {
+  const TemporaryFolder folder;
+  const auto write = [&](const std::vector<SavedTensor>& variables) {
+    const TensorFlowV2 v2 = tensorflow_v2(variables, 1, Compression::none);
+    write_file(folder / "tf2.index", v2.index);
+    write_file(folder / "tf2.data-00000-of-00001", v2.shards[0]);
+  };
+  const auto converted = [&] {
+    return convert_checkpoint(folder / "tf2", folder / "out.safetensors", {.overwrite = Overwrite::yes});
+  };
+  for (const char* model : {"", "model/", "root/net/decoder/"}) {
+    write(by_objects(model));
+    const ConvertReport report = converted();
+    check_converted(report, folder / "out.safetensors");
+    CHECK(report.format == "TensorFlow V2 (of objects)");
+    CHECK(report.skipped.size() == 16);
+    CHECK(std::ranges::count(report.skipped, "state of the optimizer", &ConvertReport::Skipped::why) == 15);
+  }
+  // A slash of a name is ".S" in a path.
+  std::vector<SavedTensor> escaped = by_objects("weights/");
+  for (SavedTensor& t : escaped) {
+    const std::size_t slash = t.name.find('/', std::string_view("weights/").size());
+    if (t.name.starts_with("weights/") && t.name.find("SLOT") == std::string::npos)
+      t.name.replace(slash, 1, ".S");
+  }
+  std::ranges::sort(escaped, {}, &SavedTensor::name);
+  write(escaped);
+  check_converted(converted(), folder / "out.safetensors");
+
+  const auto refused = [&](std::vector<SavedTensor> variables, const char* says) {
+    std::ranges::sort(variables, {}, &SavedTensor::name);
+    write(variables);
+    std::filesystem::remove(folder / "out.safetensors");
+    const Outcome o = outcome_of(converted);
+    CHECK(o.status == Status::weights);
+    CHECK_MESSAGE(o.message.find(says) != std::string::npos, o.message);
+    CHECK_FALSE(std::filesystem::exists(folder / "out.safetensors"));
+  };
+  std::vector<SavedTensor> numbered = by_objects("");
+  for (SavedTensor& t : numbered)
+    if (t.name.starts_with("conv2d_3/")) t.name.replace(0, 8, "layer_with_weights-2");
+  refused(numbered,
+          "'layer_with_weights-2/bias/.ATTRIBUTES/VARIABLE_VALUE') and does not say what they are called");
+  std::vector<SavedTensor> twice = by_objects("a/");
+  for (const SavedTensor& t : by_objects("b/"))
+    if (t.name.starts_with("b/conv2d_1/")) twice.push_back(t);
+  refused(twice, "'conv2d_1/bias' stands in the state dict twice");
+  std::vector<SavedTensor> missing = by_objects("model/");
+  std::erase_if(missing, [](const SavedTensor& t) { return t.name.starts_with("model/conv2d_9/bias/.ATT"); });
+  refused(missing, "tensor 'conv2d_9/bias' [256] is missing");
+}
+
+TEST_CASE("a checkpoint of another SHA-256 than the one asked for is refused, whatever its container") {
+  const TemporaryFolder folder;
+  std::vector<SavedTensor> keras;
+  for (const SavedTensor& t : colour_variables()) {
+    if (!t.name.ends_with("/kernel") && !t.name.ends_with("/bias")) continue;
+    keras.push_back(t);
+    keras.back().name = t.name.substr(0, t.name.find('/')) + "/" + t.name + ":0";
+  }
+  const TensorFlowV2 v2 = tensorflow_v2(colour_variables(), 2, Compression::none);
+  write_file(folder / "keras.h5", hdf5_file(keras));
+  write_file(folder / "v2.index", v2.index);
+  write_file(folder / "v2.data-00000-of-00002", v2.shards[0]);
+  write_file(folder / "v2.data-00001-of-00002", v2.shards[1]);
+  const std::filesystem::path out = folder / "out.safetensors";
+  for (const char* name : {"keras.h5", "v2"}) {
+    const std::string sha256 = convert_checkpoint(folder / name, out, {.overwrite = Overwrite::yes}).sha256;
+    std::string upper = sha256;
+    std::ranges::transform(upper, upper.begin(),
+                           [](char c) { return c >= 'a' ? static_cast<char>(c - 32) : c; });
+    for (const std::string& right : {sha256, upper})
+      CHECK(convert_checkpoint(folder / name, out, {.sha256 = right, .overwrite = Overwrite::yes}).tensors ==
+            28);
+    std::filesystem::remove(out);
+    std::string wrong = sha256;
+    wrong[63] = wrong[63] == '0' ? '1' : '0';
+    const Outcome other = outcome_of([&] { convert_checkpoint(folder / name, out, {.sha256 = wrong}); });
+    CHECK(other.status == Status::weights);
+    CHECK_MESSAGE(other.message.find("has the SHA-256 " + sha256 + ", not " + wrong) != std::string::npos,
+                  other.message);
+    for (const std::string& malformed :
+         {sha256.substr(1), sha256 + "0", std::string("g") + sha256.substr(1)}) {
+      const Outcome o = outcome_of([&] { convert_checkpoint(folder / name, out, {.sha256 = malformed}); });
+      CHECK(o.status == Status::usage);
+      CHECK(o.message.find("64 hexadecimal digits") != std::string::npos);
+    }
+    CHECK_FALSE(std::filesystem::exists(out));
+  }
+  // What the container itself cannot see: a value of the last tensor, changed.
+  const std::string sha256 =
+      convert_checkpoint(folder / "keras.h5", out, {.overwrite = Overwrite::yes}).sha256;
+  std::string bytes = hdf5_file(keras);
+  const std::size_t at = bytes.find(keras.front().data);
+  REQUIRE(at != std::string::npos);
+  bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  write_file(folder / "keras.h5", bytes);
+  CHECK(convert_checkpoint(folder / "keras.h5", out, {.overwrite = Overwrite::yes}).tensors == 28);
+  CHECK(outcome_of([&] {
+          convert_checkpoint(folder / "keras.h5", out, {.sha256 = sha256, .overwrite = Overwrite::yes});
+        }).status == Status::weights);
+}
+
 // Inception-ResNet-v2 with memory that all tensors share: names and shapes are what is tested.
 struct Shared {
   Checkpoint checkpoint;

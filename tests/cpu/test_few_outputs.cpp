@@ -28,7 +28,11 @@ TEST_CASE("a convolution to few channels is its definition, and so is what follo
           return b.conv(x, "c", {.out = out, .pad = 1, .pad_mode = mode});
         };
         const Layer layers[] = {
-            conv, [&](Builder& b, ValueId x) { return b.activation(conv(b, x), {ActivationKind::tanh}); },
+            conv,
+            // In the range where a tanh has its say.
+            [&](Builder& b, ValueId x) {
+              return b.activation(b.affine(conv(b, x), 0.05f, 0.0f), {ActivationKind::tanh});
+            },
             [&](Builder& b, ValueId x) { return b.affine(b.relu(conv(b, x)), 2.0f, -1.0f); },
             [&](Builder& b, ValueId x) { return b.batch_norm(b.relu(conv(b, x)), "n"); },
             [&](Builder& b, ValueId x) {

@@ -93,6 +93,14 @@ const Case kCases[] = {
      [](Builder& b, ValueId x) {
        return b.relu(b.conv_transpose(x, "w", {.out = 256, .kernel = 4, .stride = 2, .pad = 1}));
      }},
+    {"enlarged3x3/256-128/64", 256, 64,
+     [](Builder& b, ValueId x) {
+       return b.relu(b.conv(b.upsample(x, UpsampleKind::nearest, 2), "w", {.out = 128, .pad = 1}));
+     }},
+    {"transposed3x3/64-2/112", 64, 112,
+     [](Builder& b, ValueId x) {
+       return b.conv_transpose(x, "w", {.out = 2, .stride = 2, .pad = 1, .output_pad = 1});
+     }},
     {"matmul/1001-256", 1001, 1, [](Builder& b, ValueId x) { return b.linear(x, "w", 256); }},
     {"max_pool3x3_stride2/64/128", 64, 128,
      [](Builder& b, ValueId x) { return b.pool(x, {.kernel = 3, .stride = 2, .pad = 1}); }},

@@ -5,6 +5,7 @@
 
 #include "kernels/fuse/fuse.h"
 #include "kernels/prepare/prepare.h"
+#include "runtime/colorizers/photo_call.h"
 #include "runtime/image/photo_ref.h"
 #include "runtime/stopwatch.h"
 #include "weights/status.h"
@@ -13,13 +14,6 @@ namespace cuhue {
 namespace {
 
 constexpr std::string_view kInput = "l", kOutput = "ab";
-
-// A picture without colours must not pass for a result.
-void check_finite(std::span<const float> values) {
-  float sum = 0.0f;  // x * 0 is 0 for every finite x
-  for (const float v : values) sum += v * 0.0f;
-  if (sum != 0.0f) throw Error(Status::weights, kColoursNotFinite);  // NaN differs from everything
-}
 
 Settings settings_of(double temperature) {
   return {{"temperature", temperature}};
@@ -109,7 +103,7 @@ void PatchColors::colour_missing(const Call& call, const Poll& poll, ColorizeTim
       const std::size_t place = crops[static_cast<std::size_t>(done + i)];
       const std::span map(maps_.data() + place * map_floats(), map_floats());
       std::copy_n(output.data + i * output.batch_stride, map.size(), map.data());
-      check_finite(map);
+      check_colours(map);
     }
     timings.network += watch.lap();
   }

@@ -73,12 +73,13 @@ double quantile(const std::vector<double>& sorted, double q) {
   return sorted[below] + (rank - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
-Json layers_json(cuhue_network* network) {
-  call(cuhue_network_profile, network);
+// read(i, layer) for each of `count` layers.
+template <class Read>
+Json layers_json(std::size_t count, Read&& read) {
   Json list = Json::array();
-  for (std::size_t i = 0; i < cuhue_network_layer_count(network); ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     auto layer = sized<cuhue_layer>();
-    call(cuhue_network_layer, network, i, &layer);
+    read(i, &layer);
     list.push_back({{"name", layer.name},
                     {"op", layer.op},
                     {"provider", layer.provider},
@@ -180,7 +181,10 @@ void bench_network(const BenchOptions& options, const Size& size, cuhue_engine* 
   call(cuhue_network_memory, network.get(), &memory);
   add_times(times, memory, result);
   if (options.layers) {
-    result["layers"] = layers_json(network.get());
+    call(cuhue_network_profile, network.get());
+    result["layers"] = layers_json(
+        cuhue_network_layer_count(network.get()),
+        [&](std::size_t i, cuhue_layer* layer) { call(cuhue_network_layer, network.get(), i, layer); });
     result["stages"] = stages_json(result["layers"]);
   }
 }
@@ -189,9 +193,6 @@ void bench_detector(const BenchOptions& options, const Size& size, cuhue_engine*
                     cuhue_weights* weights, Json& result) {
   if (options.batch != 1)
     throw Failure(CUHUE_USAGE, options.network + " looks at one picture at a time; leave out --batch");
-  if (options.layers)
-    throw Failure(CUHUE_USAGE,
-                  options.network + " runs by parts and has no list of layers; leave out --layers");
   const DetectorHandle detector = make_detector(engine, weights, options.settings);
   const std::vector<std::uint8_t> picture = bench_picture(size);
   auto timings = sized<cuhue_detect_timings>();
@@ -201,6 +202,12 @@ void bench_detector(const BenchOptions& options, const Size& size, cuhue_engine*
   call(cuhue_detector_memory, detector.get(), &memory);
   add_times(times, memory, result);
   result["detector_seconds"] = timings_json(timings);  // of the latest
+  if (!options.layers) return;
+  call(cuhue_detector_profile, detector.get(), size.height, size.width);
+  result["layers"] = layers_json(
+      cuhue_detector_layer_count(detector.get()),
+      [&](std::size_t i, cuhue_layer* layer) { call(cuhue_detector_layer, detector.get(), i, layer); });
+  result["stages"] = stages_json(result["layers"]);
 }
 
 }  // namespace

@@ -104,6 +104,23 @@ cuhue_status cuhue_detector_prepare(cuhue_detector* detector, int64_t height, in
   return guard(error, [&] { given(detector).prepare(height, width); });
 }
 
+cuhue_status cuhue_detector_profile(cuhue_detector* detector, int64_t height, int64_t width,
+                                    cuhue_error* error) {
+  return guard(error, [&] { detector->profile = given(detector).profile(height, width); });
+}
+
+size_t cuhue_detector_layer_count(const cuhue_detector* detector) {
+  return detector == nullptr ? 0 : detector->profile.size();
+}
+
+cuhue_status cuhue_detector_layer(const cuhue_detector* detector, size_t index, cuhue_layer* layer,
+                                  cuhue_error* error) {
+  return guard(error, [&] {
+    given(detector);
+    write_layer(layer, detector->profile, index, "cuhue_detector_profile");
+  });
+}
+
 cuhue_status cuhue_detector_memory(const cuhue_detector* detector, cuhue_memory* memory, cuhue_error* error) {
   return guard(error, [&] {
     cuhue_memory m{};

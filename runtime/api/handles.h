@@ -55,6 +55,8 @@ cuhue_pixels to_pixels(const PixelView& v);
 PixelView picture_given(const cuhue_pixels* pixels, const char* what);
 ColorizeOptions to_options(const cuhue_colorize_options& o);
 const Network& network_named(const char* name);
+// Layer `index` of a profile; `call` is what makes one.
+void write_layer(cuhue_layer* layer, const std::vector<StepProfile>& profile, size_t index, const char* call);
 
 }  // namespace cuhue::api
 
@@ -84,6 +86,7 @@ struct cuhue_network {
 struct cuhue_detector {
   std::shared_ptr<cuhue::api::WeightData> weights;
   std::unique_ptr<cuhue::Detector> detector;
+  std::vector<cuhue::StepProfile> profile;
 };
 
 struct cuhue_detections {

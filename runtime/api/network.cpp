@@ -15,6 +15,24 @@ const Network& network_named(const char* name) {
   return network_or_throw(name);
 }
 
+void write_layer(cuhue_layer* layer, const std::vector<StepProfile>& profile, size_t index,
+                 const char* call) {
+  if (index >= profile.size())
+    throw Error(Status::usage, std::string("there is no layer of this index; call ") + call + " first");
+  const StepProfile& s = profile[index];
+  cuhue_layer l{};
+  l.name = s.name.c_str();
+  l.op = s.op.c_str();
+  l.provider = s.provider.c_str();
+  l.n = s.output.n;
+  l.c = s.output.c;
+  l.h = s.output.h;
+  l.w = s.output.w;
+  l.macs = s.macs;
+  l.seconds = s.seconds;
+  write_struct(layer, l);
+}
+
 }  // namespace cuhue::api
 
 namespace {
@@ -202,20 +220,8 @@ size_t cuhue_network_layer_count(const cuhue_network* network) {
 cuhue_status cuhue_network_layer(const cuhue_network* network, size_t index, cuhue_layer* layer,
                                  cuhue_error* error) {
   return guard(error, [&] {
-    require(network != nullptr && index < network->profile.size(),
-            "there is no layer of this index; call cuhue_network_profile first");
-    const StepProfile& s = network->profile[index];
-    cuhue_layer l{};
-    l.name = s.name.c_str();
-    l.op = s.op.c_str();
-    l.provider = s.provider.c_str();
-    l.n = s.output.n;
-    l.c = s.output.c;
-    l.h = s.output.h;
-    l.w = s.output.w;
-    l.macs = s.macs;
-    l.seconds = s.seconds;
-    write_struct(layer, l);
+    require(network != nullptr, "network is NULL");
+    write_layer(layer, network->profile, index, "cuhue_network_profile");
   });
 }
 

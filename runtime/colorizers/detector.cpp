@@ -112,6 +112,7 @@ class PartedDetector final : public Detector {
   std::int64_t weight_bytes() const override { return network_.weights->bytes(); }
   std::int64_t arena_bytes() const override;
   void prepare(std::int64_t h, std::int64_t w) override;
+  std::vector<StepProfile> profile(std::int64_t h, std::int64_t w) override;
 
  private:
   struct Features {
@@ -183,6 +184,27 @@ void PartedDetector::prepare(std::int64_t h, std::int64_t w) {
   if (h < 1 || w < 1) throw Error(Status::usage, "a picture has a width and height of at least 1");
   const ThreadScope threads(network_.options.threads);
   features_of(size_of(h, w));
+}
+
+std::vector<StepProfile> PartedDetector::profile(std::int64_t h, std::int64_t w) {
+  prepare(h, w);
+  const ThreadScope threads(network_.options.threads);
+  const DetectorSize size = size_of(h, w);
+  std::vector<StepProfile> all;
+  const auto add = [&](Program& program) {
+    program.run();  // buffers touched, code loaded
+    const auto steps = program.profile();
+    all.insert(all.end(), steps.begin(), steps.end());
+  };
+  if (Program* features = features_of(size).program.get()) {
+    for (Program* part : {features, box_head_.get(), mask_head_.get()}) add(*part);
+    return all;
+  }
+  // One launch cannot be taken apart: the same layers as programs by themselves, one after another.
+  add(*network_.compile_part("features", 1, size.padded_h, size.padded_w));
+  add(*network_.compile_part("box_head", kMostProposals, kMultiple, kMultiple));
+  add(*network_.compile_part("mask_head", kMostDetections, kMultiple, kMultiple));
+  return all;
 }
 
 std::byte* PartedDetector::scratch(std::size_t bytes) {

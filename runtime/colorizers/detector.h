@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "runtime/colorizers/detections.h"
 #include "runtime/image/pixels.h"
@@ -60,6 +61,9 @@ class Detector {
   // Prepares the network for pictures of this size, as the first run() of one does: arena_bytes() is then
   // what they need beside the weights.
   virtual void prepare(std::int64_t h, std::int64_t w) = 0;
+  // One pass of every part for a picture of this size with a clock around each layer. Heads run as many rows
+  // at a time as StepProfile::output.n tells.
+  virtual std::vector<StepProfile> profile(std::int64_t h, std::int64_t w) = 0;
 };
 
 // network: `mask-rcnn`.

@@ -82,6 +82,13 @@ TEST_CASE("a detector on the device finds what the CPU finds, in one launch that
     CHECK(found.mask_bytes == first.mask_bytes);
   }
   CHECK(cuda->arena_bytes() > 0);
+  // Layers of the parts by themselves; what is found stays the same.
+  const auto layers = cuda->profile(30, 37);
+  CHECK(layers.size() > 15);
+  CHECK(layers.back().output.n == 100);
+  const Detections before = found;
+  cuda->run({bytes.data(), DetectorImage::Type::u8, 30, 37}, {}, found, timings);
+  CHECK(found.boxes == before.boxes);
 }
 
 TEST_CASE("a detector on the device: nothing found, weights that are no numbers") {

@@ -160,3 +160,29 @@ TEST_CASE("detect: cancelled from the progress function, and as good as before a
   REQUIRE(cuhue_detect_array(s.detector.get(), &array, &options, &found, nullptr, &s.error) == CUHUE_OK);
   cuhue_detections_free(found);
 }
+
+TEST_CASE("detect: a profile has every layer of all parts, heads with their rows") {
+  Session& s = session();
+  cuhue_layer layer = sized<cuhue_layer>();
+  CHECK(cuhue_detector_layer(s.detector.get(), cuhue_detector_layer_count(s.detector.get()), &layer,
+                             &s.error) == CUHUE_USAGE);
+  CHECK(says(s.error, "cuhue_detector_profile"));
+  CHECK(cuhue_detector_profile(nullptr, kHeight, kWidth, &s.error) == CUHUE_USAGE);
+  CHECK(cuhue_detector_profile(s.detector.get(), 0, kWidth, &s.error) == CUHUE_USAGE);
+  REQUIRE(cuhue_detector_profile(s.detector.get(), kHeight, kWidth, &s.error) == CUHUE_OK);
+  int convolutions = 0, heads = 0;
+  double seconds = 0;
+  for (std::size_t i = 0; i < cuhue_detector_layer_count(s.detector.get()); ++i) {
+    REQUIRE(cuhue_detector_layer(s.detector.get(), i, &layer, &s.error) == CUHUE_OK);
+    convolutions += layer.macs > 0 ? 1 : 0;
+    if (std::string(layer.name).starts_with("roi_heads") && layer.macs > 0) {
+      ++heads;
+      CHECK(layer.n > 1);
+    }
+    seconds += layer.seconds;
+  }
+  // 104 of the backbone, 8 of the pyramid, three at each of five levels; 4 products and 6 layers of masks.
+  CHECK(convolutions == 104 + 8 + 15 + 10);
+  CHECK(heads == 10);
+  CHECK(seconds > 0);
+}

@@ -239,7 +239,7 @@ typedef struct cuhue_layer {
   const char* provider; /* who executes it, "onednn jit:avx2" */
   int64_t n, c, h, w;   /* its output */
   int64_t macs;         /* multiply-accumulates of the direct form */
-  double seconds;       /* in the latest cuhue_network_profile */
+  double seconds;       /* in the latest cuhue_network_profile or cuhue_detector_profile */
 } cuhue_layer;
 
 /* Returns nonzero to cancel. fraction: 0..1 of the call's work. */
@@ -609,6 +609,13 @@ CUHUE_API cuhue_status cuhue_detector_set(cuhue_detector* detector, const char* 
 /* Plans memory and prepares every layer for pictures of this size, as the first call of one does. */
 CUHUE_API cuhue_status cuhue_detector_prepare(cuhue_detector* detector, int64_t height, int64_t width,
                                               cuhue_error* error);
+/* One pass of every part of the network for a picture of this size, with a clock around each layer;
+ * cuhue_detector_layer reads the result. Heads run over as many boxes at a time as a layer's n tells. */
+CUHUE_API cuhue_status cuhue_detector_profile(cuhue_detector* detector, int64_t height, int64_t width,
+                                              cuhue_error* error);
+CUHUE_API size_t cuhue_detector_layer_count(const cuhue_detector* detector);
+CUHUE_API cuhue_status cuhue_detector_layer(const cuhue_detector* detector, size_t index, cuhue_layer* layer,
+                                            cuhue_error* error);
 CUHUE_API cuhue_status cuhue_detector_memory(const cuhue_detector* detector, cuhue_memory* memory,
                                              cuhue_error* error);
 /* In a photo in host memory, of any format but video: shown to the network as PatchColorization does, as the

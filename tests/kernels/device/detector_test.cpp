@@ -237,21 +237,23 @@ TEST_CASE("detections: the CPU's in their order, however many of the rows there 
 
 // ---- crops
 
-TEST_CASE("RoIAlign: the CPU's crops in every layout, at boxes outside, thin, tiny and without area") {
-  constexpr std::int64_t kChannels = 20, kSide = 32;
+namespace {
+
+void check_crops(std::int64_t channels, std::span<const Layout> layouts, std::span<const int> sizes) {
+  constexpr std::int64_t kSide = 32;
   std::vector<float> boxes = {0,  0, 128, 128, 10.5f, 3.25f, 50,  90, 100, 100, 128, 128, 5,   5,   5,   5,
                               17, 3, 17,  120, 0,     40.5f, 128, 41, -40, -40, -10, -10, 120, 120, 300, 300};
   boxes.insert(boxes.end(), {0, 0, 224, 224, 0, 0, 448, 448, 0, 0, 112, 112, NAN, 0, 10, 10});
   const auto count = static_cast<int>(boxes.size() / 4);
   const DeviceArray<float> device_boxes{std::span<const float>(boxes)};
-  for (const Layout& layout : kLayouts) {
+  for (const Layout& layout : layouts) {
     CAPTURE(name_of(layout));
     std::vector<std::vector<float>> planes;
     std::vector<std::unique_ptr<DeviceArrayTensor>> held;
     RoiAlignParams p;
     RoiAlignDeviceParams d;
     for (int level = 0; level < kCropLevels; ++level) {
-      const Dims dims{1, kChannels, kSide >> level, kSide >> level};
+      const Dims dims{1, channels, kSide >> level, kSide >> level};
       planes.push_back(
           stored(random_planes(dims, 930 + static_cast<unsigned>(level), -1, 1), layout.element));
       held.push_back(
@@ -261,15 +263,15 @@ TEST_CASE("RoIAlign: the CPU's crops in every layout, at boxes outside, thin, ti
     }
     for (int level = 0; level < kCropLevels; ++level)
       p.levels[level] =
-          view(planes[static_cast<std::size_t>(level)], {1, kChannels, kSide >> level, kSide >> level});
-    for (const int size : {2, 7}) {
-      std::vector<float> crops(static_cast<std::size_t>(count * kChannels * size * size));
+          view(planes[static_cast<std::size_t>(level)], {1, channels, kSide >> level, kSide >> level});
+    for (const int size : sizes) {
+      std::vector<float> crops(static_cast<std::size_t>(count * channels * size * size));
       DeviceArray<float> out(crops.size());
       p.boxes = boxes.data();
       d.boxes = device_boxes.data();
       p.count = d.count = count;
       p.size = d.size = size;
-      p.out = d.out = {crops.data(), kChannels * size * size, std::int64_t{size} * size, 1};
+      p.out = d.out = {crops.data(), channels * size * size, std::int64_t{size} * size, 1};
       d.out.data = out.data();
       roi_align_cpu(p);
       const auto found = same_in_every_order([&] {
@@ -282,6 +284,13 @@ TEST_CASE("RoIAlign: the CPU's crops in every layout, at boxes outside, thin, ti
       CHECK(worst < 1e-6);
     }
   }
+}
+
+}  // namespace
+
+TEST_CASE("RoIAlign: the CPU's crops in every layout, at boxes outside, thin, tiny and without area") {
+  check_crops(20, kLayouts, std::array{2, 7});
+  check_crops(300, std::span(kLayouts).first(1), std::array{14});  // more than a block has threads
 }
 
 // ---- masks

@@ -157,15 +157,16 @@ class Backend {
   virtual std::shared_ptr<DeviceWeights> make_weights(std::shared_ptr<const ParamSource> source) = 0;
   virtual std::unique_ptr<Program> compile(Graph graph, std::shared_ptr<DeviceWeights> weights,
                                            const CompileOptions& options) = 0;
-  // nullptr: this backend runs a detector part by part, each a Program.
-  virtual std::unique_ptr<DetectorProgram> compile_detector(DetectorGraphs /*graphs*/,
-                                                            std::shared_ptr<DeviceWeights> /*weights*/,
-                                                            const CompileOptions& /*options*/) {
+  // nullptr: this backend runs a detector part by part, each a Program. (NOLINT: overrides take these over.)
+  virtual std::unique_ptr<DetectorProgram> compile_detector(
+      DetectorGraphs /*graphs*/,                   // NOLINT
+      std::shared_ptr<DeviceWeights> /*weights*/,  // NOLINT
+      const CompileOptions& /*options*/) {
     return nullptr;
   }
   // nullptr: this backend colours patches step by step, each batch a Program.
-  virtual std::unique_ptr<PatchProgram> compile_patches(PatchNetwork /*network*/,
-                                                        std::shared_ptr<DeviceWeights> /*weights*/,
+  virtual std::unique_ptr<PatchProgram> compile_patches(PatchNetwork /*network*/,                    // NOLINT
+                                                        std::shared_ptr<DeviceWeights> /*weights*/,  // NOLINT
                                                         const CompileOptions& /*options*/) {
     return nullptr;
   }

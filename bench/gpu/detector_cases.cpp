@@ -50,11 +50,8 @@ Case lightness_case() {
   c.name = "detector_input/lightness 1280x960 rgb";
   c.bytes = static_cast<double>(kPhotoH * kPhotoW * 3 * (1 + 8));
   c.make = [](Set& set) {
-    PhotoRef photo;
-    photo.data = set.random_bytes(kPhotoH * kPhotoW * 3);
-    photo.width = kPhotoW;
-    photo.height = kPhotoH;
-    photo.stride = kPhotoW * 3;
+    const PhotoRef photo =
+        rgb_photo<const std::uint8_t>(set.random_bytes(kPhotoH * kPhotoW * 3), kPhotoW, kPhotoH);
     auto* out = reinterpret_cast<double*>(set.bytes(kPhotoH * kPhotoW * 3 * 8));
     return [=](Stream stream) { lightness_picture_cuda(photo, out, stream); };
   };

@@ -104,11 +104,8 @@ void time_photos(Program& program, const PhotoEnds& ends, const std::string& abo
       result(photo.size());
   for (auto& byte : photo) byte = static_cast<std::uint8_t>(random());
   PhotoJob job;
-  job.in.data = photo.data();
-  job.out.data = result.data();
-  job.in.width = job.out.width = kPhotoWidth;
-  job.in.height = job.out.height = kPhotoHeight;
-  job.in.stride = job.out.stride = static_cast<std::ptrdiff_t>(kPhotoWidth * 3);
+  job.in = rgb_photo<const std::uint8_t>(photo.data(), kPhotoWidth, kPhotoHeight);
+  job.out = rgb_photo(result.data(), kPhotoWidth, kPhotoHeight);
   PhotoTimings timings;
   for (int warm_up = 0; warm_up < 50; ++warm_up) program.run_photos(ends, {&job, 1}, {}, {}, timings);
   std::vector<double> seconds;

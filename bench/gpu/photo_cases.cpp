@@ -17,16 +17,18 @@ struct Size {
 };
 constexpr Size kSizes[] = {{"1920x1080", 1920, 1080}, {"4000x3000", 4000, 3000}};
 
+PhotoRef random_photo(Set& set, const Size& size) {
+  return rgb_photo<const std::uint8_t>(set.random_bytes(size.width * size.height * 3), size.width,
+                                       size.height);
+}
+
 Case prepare_case(const Size& size) {
   Case c;
   c.name = std::string("prepare/") + size.name + " rgb";
   c.bytes = static_cast<double>(size.width * size.height * 3 + kSide * kSide * 4);
   c.make = [=](Set& set) {
     PrepareDeviceParams p;
-    p.photo.data = set.random_bytes(size.width * size.height * 3);
-    p.photo.width = size.width;
-    p.photo.height = size.height;
-    p.photo.stride = static_cast<std::ptrdiff_t>(size.width * 3);
+    p.photo = random_photo(set, size);
     p.out_h = p.out_w = kSide;
     p.out = set.floats(kSide * kSide);
     const std::size_t bytes = prepare_table_bytes(size.height, size.width, kSide, kSide);
@@ -50,14 +52,8 @@ Case merge_case(const Size& size, std::int64_t ab_side, AbUpsampling upsampling,
                                 ab_side * ab_side * color_planes(space) * element_bytes(element));
   c.make = [=](Set& set) {
     MergeDeviceParams p;
-    p.photo.data = set.random_bytes(size.width * size.height * 3);
-    p.photo.width = size.width;
-    p.photo.height = size.height;
-    p.photo.stride = static_cast<std::ptrdiff_t>(size.width * 3);
-    p.out.data = set.random_bytes(size.width * size.height * 3);
-    p.out.width = size.width;
-    p.out.height = size.height;
-    p.out.stride = p.photo.stride;
+    p.photo = random_photo(set, size);
+    p.out = rgb_photo(set.random_bytes(size.width * size.height * 3), size.width, size.height);
     const float range = space == ColorSpace::yuv ? 0.3f : space == ColorSpace::rgb ? 1.0f : 60.0f;
     p.ab = set.tensor({1, color_planes(space), ab_side, ab_side}, element, range);
     p.space = space;
@@ -75,10 +71,7 @@ Case letterbox_case(const Size& size) {
   c.bytes = static_cast<double>(size.width * size.height * 3 + kBox * kBox * 3 * 4);
   c.make = [=](Set& set) {
     LetterboxDeviceParams p;
-    p.photo.data = set.random_bytes(size.width * size.height * 3);
-    p.photo.width = size.width;
-    p.photo.height = size.height;
-    p.photo.stride = static_cast<std::ptrdiff_t>(size.width * 3);
+    p.photo = random_photo(set, size);
     p.side = kBox;
     p.planes = 3;
     p.out = set.floats(kBox * kBox * 3);
@@ -99,14 +92,8 @@ Case heat_case(const Size& size) {
   c.bytes = static_cast<double>(2 * size.width * size.height * 3 + kMap * kMap * 4);
   c.make = [=](Set& set) {
     HeatParams p;
-    p.photo.data = set.random_bytes(size.width * size.height * 3);
-    p.photo.width = size.width;
-    p.photo.height = size.height;
-    p.photo.stride = static_cast<std::ptrdiff_t>(size.width * 3);
-    p.out.data = set.random_bytes(size.width * size.height * 3);
-    p.out.width = size.width;
-    p.out.height = size.height;
-    p.out.stride = p.photo.stride;
+    p.photo = random_photo(set, size);
+    p.out = rgb_photo(set.random_bytes(size.width * size.height * 3), size.width, size.height);
     p.map = set.floats(kMap * kMap);
     p.map_h = p.map_w = p.map_pitch = kMap;
     return [p](Stream stream) { heat_cuda(p, stream); };

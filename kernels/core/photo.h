@@ -35,6 +35,12 @@ struct PhotoRefOf {
 using PhotoRef = PhotoRefOf<const std::uint8_t>;
 using MutablePhotoRef = PhotoRefOf<std::uint8_t>;
 
+// [height, width, 3] bytes of red, green and blue without gaps between rows.
+template <class Byte>
+constexpr PhotoRefOf<Byte> rgb_photo(Byte* data, std::int64_t width, std::int64_t height) {
+  return {data, width, height, static_cast<std::ptrdiff_t>(3 * width)};
+}
+
 // A part of a photo. Of NV12 x and y must be even.
 constexpr PhotoRef crop_of(PhotoRef photo, std::int64_t x, std::int64_t y, std::int64_t w, std::int64_t h) {
   photo.data += y * photo.stride + x * photo.channels * photo.bytes_per_sample;

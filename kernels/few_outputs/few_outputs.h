@@ -13,11 +13,13 @@
 namespace cuhue {
 
 constexpr std::int64_t kMostFewOutputs = 4;
+constexpr int kMostFewOutputTaps = 49;         // of a kernel
+constexpr std::int64_t kFewOutputsGroup = 16;  // input channels that stand together in packed weights
 
 struct FewOutputsShape {
-  Dims in, out;  // out.h and out.w: what the padding at the far side makes them
-  int kernel_h = 3, kernel_w = 3;
-  int pad_top = 1, pad_left = 1;  // transposed: as PyTorch's padding
+  Dims in, out;                    // out.h and out.w: what the padding at the far side makes them
+  int kernel_h = 3, kernel_w = 3;  // at most kMostFewOutputTaps together
+  int pad_top = 1, pad_left = 1;   // transposed: as PyTorch's padding
   BorderKind border = BorderKind::zero;
   bool transposed = false;  // of stride 2, with zeros around; else of stride 1
 };

@@ -18,8 +18,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(D()));
-constexpr std::int64_t kGroup = 16;  // channels that stand together in packed weights
-alignas(64) constexpr float kZeros[kGroup] = {};
+alignas(64) constexpr float kZeros[kFewOutputsGroup] = {};
 
 // Pixels whose sums stay in registers: 32 of 16 and of 4 floats, 16 of 8 floats.
 constexpr int pixels_of(int outs) {
@@ -32,16 +31,14 @@ struct Line {
   std::int64_t weight = 0;
   int dx = 0;
 };
-constexpr int kMostLines = 49;
 
 struct Row {
   const FewOutputsParams* params = nullptr;
-  const FewOutputsPhase* phase = nullptr;
   const float* image = nullptr;
   float* out = nullptr;  // pixel 0 of the phase
   std::int64_t count = 0;
   int least_dx = 0, most_dx = 0;
-  Line lines[kMostLines];
+  Line lines[kMostFewOutputTaps];
   int line_count = 0;
 };
 
@@ -68,12 +65,14 @@ HWY_INLINE void strip(const Row& row, std::int64_t first) {
     for (int o = 0; o < outs; ++o) sum[i][o] = hn::Zero(tag);
   for (std::int64_t c = 0; c < p.x.dims.c; c += kLanes) {
     const float* plane = row.image + c / p.x.block * p.x.plane() + c % p.x.block;
-    const float* weights = p.weight + c / kGroup * taps * outs * kGroup + c % kGroup;
+    const float* weights =
+        p.weight + c / kFewOutputsGroup * taps * outs * kFewOutputsGroup + c % kFewOutputsGroup;
     for (int t = 0; t < row.line_count; ++t) {
       const Line& line = row.lines[t];
       V weight[outs];
 #pragma GCC unroll 4
-      for (int o = 0; o < outs; ++o) weight[o] = hn::Load(tag, weights + (line.weight * outs + o) * kGroup);
+      for (int o = 0; o < outs; ++o)
+        weight[o] = hn::Load(tag, weights + (line.weight * outs + o) * kFewOutputsGroup);
 #pragma GCC unroll 8
       for (int i = 0; i < kPixels; ++i) {
         const V x = hn::LoadU(tag, pixel_at<inside>(row, plane + line.row, first + i, line.dx));
@@ -112,7 +111,6 @@ void few_outputs_row(const FewOutputsParams& p, const FewOutputsPhase& phase, st
   const FewOutputsPlan& plan = *p.plan;
   Row row;
   row.params = &p;
-  row.phase = &phase;
   row.image = p.x.data + image * p.x.batch_stride;
   row.out = p.out.data + image * p.out.batch_stride + (i * plan.step + phase.y) * p.out.dims.w + phase.x;
   row.count = (p.out.dims.w - phase.x + plan.step - 1) / plan.step;
@@ -180,21 +178,20 @@ FewOutputsPlan plan_few_outputs(const FewOutputsShape& shape) {
 }
 
 std::int64_t few_outputs_weight_floats(const FewOutputsPlan& plan) {
-  constexpr std::int64_t kGroup = 16;
-  return (plan.shape.in.c + kGroup - 1) / kGroup * kGroup * plan.taps * plan.shape.out.c;
+  return (plan.shape.in.c + kFewOutputsGroup - 1) / kFewOutputsGroup * kFewOutputsGroup * plan.taps *
+         plan.shape.out.c;
 }
 
 void pack_few_outputs_weight(const FewOutputsPlan& plan, const float* weight, float* packed) {
-  constexpr std::int64_t kGroup = 16;
   const FewOutputsShape& s = plan.shape;
   const std::int64_t size = std::int64_t{s.kernel_h} * s.kernel_w;
   const std::int64_t in_stride = s.transposed ? s.out.c * size : size;
   const std::int64_t out_stride = s.transposed ? size : s.in.c * size;
-  for (std::int64_t first = 0; first < s.in.c; first += kGroup)
+  for (std::int64_t first = 0; first < s.in.c; first += kFewOutputsGroup)
     for (const FewOutputsPhase& phase : plan.phases)
       for (const FewOutputsPhase::Tap& tap : phase.taps)
         for (std::int64_t o = 0; o < s.out.c; ++o)
-          for (std::int64_t c = first; c < first + kGroup; ++c)
+          for (std::int64_t c = first; c < first + kFewOutputsGroup; ++c)
             *packed++ = c < s.in.c ? weight[c * in_stride + o * out_stride + tap.kernel] : 0.0f;
 }
 

@@ -8,12 +8,14 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/core/finite.h"
 #include "kernels/core/parallel.h"
 #include "kernels/detector_input/detector_input.h"
 #include "kernels/mask_paste/mask_paste.h"
 #include "kernels/proposals/proposals.h"
 #include "kernels/roi_align/roi_align.h"
 #include "runtime/graph/detector_program.h"
+#include "runtime/graph/scratch.h"
 #include "runtime/image/photo_ref.h"
 #include "runtime/stopwatch.h"
 #include "weights/status.h"
@@ -41,12 +43,6 @@ std::int64_t padded(std::int64_t size) {
 
 constexpr std::size_t index(std::int64_t i) {
   return static_cast<std::size_t>(i);
-}
-
-// The fraction of a call, from that of one of its programs.
-Poll share(const Poll& poll, double from, double part) {
-  if (!poll) return {};
-  return [&poll, from, part](double fraction) { return poll(from + part * fraction); };
 }
 
 PictureSample sample_of(DetectorImage::Type type) {
@@ -80,9 +76,7 @@ bool all_finite(const TensorRef& t) {
   std::atomic<bool> finite = true;
   constexpr std::int64_t kGrain = 1 << 16;
   parallel_for(t.image(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    float sum = 0;  // of zeros, unless something is not finite
-    for (std::int64_t i = begin; i < end; ++i) sum += t.data[i] - t.data[i];
-    if (sum != 0.0f) finite = false;
+    if (!cuhue::all_finite(t.data + begin, end - begin)) finite = false;
   });
   return finite;
 }
@@ -138,7 +132,6 @@ class PartedDetector final : public Detector {
   void find_masks(Program& program, const Poll& poll);
   void crop(Program& features, const float* boxes, int count, int side, float* to) const;
   void finish(const DetectorImage& image, const DetectorSize& size, Detections& out) const;
-  std::byte* scratch(std::size_t bytes);
 
   // Upright pictures and those across.
   static constexpr std::size_t kPrograms = 2;
@@ -148,7 +141,7 @@ class PartedDetector final : public Detector {
   std::vector<Features> features_;  // most recently used first
   std::unique_ptr<Program> box_head_, mask_head_;
   std::int64_t channels_ = 0, classes_ = 0;
-  std::vector<std::byte> scratch_;
+  Scratch scratch_;
   std::vector<double> lightness_;
   // What passes from stage to stage.
   std::vector<float> proposals_, class_logits_, box_deltas_;
@@ -176,8 +169,8 @@ std::int64_t PartedDetector::arena_bytes() const {
   for (const auto* head : {&box_head_, &mask_head_}) bytes += *head ? (*head)->arena_bytes() : 0;
   const std::size_t floats =
       proposals_.capacity() + class_logits_.capacity() + box_deltas_.capacity() + masks_.capacity();
-  return bytes + static_cast<std::int64_t>(floats * sizeof(float) + lightness_.capacity() * sizeof(double) +
-                                           scratch_.capacity());
+  return bytes + scratch_.bytes() +
+         static_cast<std::int64_t>(floats * sizeof(float) + lightness_.capacity() * sizeof(double));
 }
 
 void PartedDetector::prepare(std::int64_t h, std::int64_t w) {
@@ -205,13 +198,6 @@ std::vector<StepProfile> PartedDetector::profile(std::int64_t h, std::int64_t w)
   add(*network_.compile_part("box_head", kMostProposals, kMultiple, kMultiple));
   add(*network_.compile_part("mask_head", kMostDetections, kMultiple, kMultiple));
   return all;
-}
-
-std::byte* PartedDetector::scratch(std::size_t bytes) {
-  constexpr std::size_t kAlignment = 64;
-  if (scratch_.size() < bytes + kAlignment) scratch_ = std::vector<std::byte>(bytes + kAlignment);
-  const std::size_t past = reinterpret_cast<std::uintptr_t>(scratch_.data()) % kAlignment;
-  return scratch_.data() + (kAlignment - past) % kAlignment;
 }
 
 PartedDetector::Features& PartedDetector::features_of(const DetectorSize& size) {
@@ -265,7 +251,7 @@ void PartedDetector::fill_input(const DetectorImage& image, const DetectorSize& 
   p.padded_w = size.padded_w;
   std::copy_n(kMean, 3, p.mean);
   p.out = program.input("image").data;
-  p.scratch = scratch(detector_input_scratch_bytes(p));
+  p.scratch = scratch_.get(detector_input_scratch_bytes(p));
   detector_input_cpu(p);
 }
 
@@ -288,7 +274,7 @@ void PartedDetector::find_proposals(const DetectorSize& size, Program& program) 
   p.image_h = static_cast<float>(size.h);
   p.boxes = proposals_.data();
   p.count = &proposal_count_;
-  p.scratch = scratch(proposal_scratch_bytes(p.level_count, p.most));
+  p.scratch = scratch_.get(proposal_scratch_bytes(p.level_count, p.most));
   select_proposals_cpu(p);
 }
 
@@ -309,7 +295,7 @@ void PartedDetector::find_boxes(const DetectorSize& size, Program& program, cons
     const int rows = std::min(kBoxRows, proposal_count_ - first);
     crop(program, proposals_.data() + index(4 * first), rows, kBoxCrop, crops);
     box_head_->run(
-        share(poll, kFeatures + kBoxes * first / proposal_count_, kBoxes * rows / proposal_count_));
+        PollPart{poll, kFeatures + kBoxes * first / proposal_count_, kBoxes * rows / proposal_count_}.poll());
     std::copy_n(box_head_->output("class_logits").data, rows * (classes_ + 1),
                 class_logits_.begin() + first * (classes_ + 1));
     std::copy_n(box_head_->output("box_deltas").data, rows * 4 * classes_,
@@ -329,7 +315,7 @@ void PartedDetector::find_boxes(const DetectorSize& size, Program& program, cons
   p.scores = scores_.data();
   p.labels = labels_.data();
   p.found = &found_;
-  p.scratch = scratch(detection_scratch_bytes(p.rows, p.classes));
+  p.scratch = scratch_.get(detection_scratch_bytes(p.rows, p.classes));
   select_detections_cpu(p);
 }
 
@@ -339,7 +325,7 @@ void PartedDetector::find_masks(Program& program, const Poll& poll) {
   for (int first = 0; first < found_; first += kMaskRows) {
     const int rows = std::min(kMaskRows, found_ - first);
     crop(program, boxes_.data() + 4 * first, rows, kMaskCrop, crops);
-    mask_head_->run(share(poll, before + all * first / found_, all * rows / found_));
+    mask_head_->run(PollPart{poll, before + all * first / found_, all * rows / found_}.poll());
     mask_pick_cpu({mask_head_->output("mask_logits").data, labels_.data() + first, rows,
                    static_cast<int>(classes_), masks_.data() + index(first * kMaskSize * kMaskSize)});
   }
@@ -404,7 +390,7 @@ void PartedDetector::run_parts(const DetectorImage& image, const DetectorSize& s
   Stopwatch watch;
   fill_input(image, size, program);
   t.prepare = watch.lap();
-  program.run(share(poll, 0.0, kFeatures));
+  program.run(PollPart{poll, 0.0, kFeatures}.poll());
   t.features = watch.lap();
   find_proposals(size, program);
   t.proposals = watch.lap();

@@ -240,17 +240,18 @@ void Koalarization::run(std::span<const ColorizeJob> jobs, const ColorizeOptions
   embedded_as_published_ = published;
   embeddings_.resize(jobs.size() * kClasses);
 
-  CallProgress progress(poll, jobs.size());
+  const auto count = static_cast<double>(jobs.size());
   for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const auto at = static_cast<double>(i);
     if (!published) {
-      colour(jobs[i], i, one, progress.of(i), timings);
+      colour(jobs[i], i, one, PollPart{poll, at, 1, count}.poll(), timings);
       if (single) left_in_ = &features();
       if (i >= embedded_ && !single) take_embedding(i);
     } else {
       latest_ = nullptr;
       const double embeds = i >= embedded_ ? kEmbeddingShare : 0.0;
-      if (i >= embedded_) embed_as_published(jobs[i], i, progress.of(i, 0, embeds), timings);
-      colour_as_published(jobs[i], i, one, progress.of(i, embeds, 1 - embeds), timings);
+      if (i >= embedded_) embed_as_published(jobs[i], i, PollPart{poll, at, embeds, count}.poll(), timings);
+      colour_as_published(jobs[i], i, one, PollPart{poll, at + embeds, 1 - embeds, count}.poll(), timings);
     }
     embedded_ = std::max(embedded_, i + 1);
   }

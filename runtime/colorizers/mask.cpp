@@ -5,6 +5,7 @@
 
 #include "kernels/color/lab.h"
 #include "kernels/prepare/prepare.h"
+#include "runtime/graph/scratch.h"
 #include "runtime/image/photo_ref.h"
 #include "weights/status.h"
 
@@ -21,14 +22,13 @@ Mask::Mask(const ConstPixelView& picture) : width_(picture.width), height_(pictu
   levels_.resize(static_cast<std::size_t>(width_ * height_));
   const std::int64_t rows = std::min(kBand, height_);
   std::vector<float> luma(static_cast<std::size_t>(rows * width_));
-  std::vector<std::byte> scratch(prepare_scratch_bytes(rows, width_, rows, width_) + 64);
+  Scratch scratch;
   PrepareParams p;
   p.photo = photo_ref(picture);
   p.out_w = width_;
   p.luminance = Luminance::bt601_luma;
   p.out = luma.data();
-  const std::size_t past = reinterpret_cast<std::uintptr_t>(scratch.data()) % 64;
-  p.scratch = scratch.data() + (64 - past) % 64;
+  p.scratch = scratch.get(prepare_scratch_bytes(rows, width_, rows, width_));
   for (std::int64_t row = 0; row < height_; row += p.out_h) {
     p.out_h = p.photo.height = std::min(rows, height_ - row);
     p.photo.data = picture.data + row * picture.stride;

@@ -11,6 +11,7 @@
 #include "runtime/colorizers/photo_call.h"
 #include "runtime/colorizers/program_cache.h"
 #include "runtime/colorizers/systems.h"
+#include "runtime/graph/scratch.h"
 #include "runtime/stopwatch.h"
 #include "weights/status.h"
 
@@ -64,9 +65,7 @@ class MasksGan final : public Colorizer {
   void set_mask(std::size_t photo, const ConstPixelView& mask) override { masks_.set(photo, Mask(mask)); }
   void clear_masks() override { masks_.clear(); }
   std::int64_t weight_bytes() const override { return programs_.network().weights->bytes(); }
-  std::int64_t arena_bytes() const override {
-    return programs_.arena_bytes() + static_cast<std::int64_t>(scratch_.size());
-  }
+  std::int64_t arena_bytes() const override { return programs_.arena_bytes() + scratch_.bytes(); }
 
  private:
   const Mask& mask_of(const ColorizeJob& job, std::size_t index) const;
@@ -80,7 +79,7 @@ class MasksGan final : public Colorizer {
   ProgramCache programs_;
   Settings settings_;
   PerPhoto<Mask> masks_;
-  std::vector<std::byte> scratch_;  // to resize masks
+  Scratch scratch_;  // to resize masks
   std::size_t latest_count_ = 0;
   // Of which program's plane holds which mask.
   const Program* filled_ = nullptr;
@@ -116,10 +115,6 @@ void MasksGan::fill_mask(const ProgramCache::Found& found, const Mask& mask, con
     return;
   }
   filled_ = nullptr;
-  constexpr std::size_t kAlignment = 64;
-  const std::size_t needed = prepare_scratch_bytes(mask.height(), mask.width(), fit.h, fit.w) + kAlignment;
-  if (scratch_.size() < needed) scratch_ = std::vector<std::byte>(needed);
-  const std::size_t past = reinterpret_cast<std::uintptr_t>(scratch_.data()) % kAlignment;
   PrepareParams p;
   p.photo = mask.photo();
   p.out_h = fit.h;
@@ -128,7 +123,7 @@ void MasksGan::fill_mask(const ProgramCache::Found& found, const Mask& mask, con
   p.padded_w = fit.padded_w;
   p.luminance = Luminance::bt601_luma;
   p.out = found.program.input("mask").data;
-  p.scratch = scratch_.data() + (kAlignment - past) % kAlignment;
+  p.scratch = scratch_.get(prepare_scratch_bytes(mask.height(), mask.width(), fit.h, fit.w));
   prepare_cpu(p);
   filled_ = &found.program;
   filled_mask_ = &mask;
@@ -168,8 +163,9 @@ void MasksGan::run(std::span<const ColorizeJob> jobs, const ColorizeOptions& opt
   ColorizeOptions one = options;
   one.prepared = options.prepared && jobs.size() == 1 && latest_count_ == 1;
   latest_count_ = 0;
-  CallProgress progress(poll, jobs.size());
-  for (std::size_t i = 0; i < jobs.size(); ++i) run_one(jobs[i], i, one, progress.of(i), timings);
+  const auto count = static_cast<double>(jobs.size());
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    run_one(jobs[i], i, one, PollPart{poll, static_cast<double>(i), 1, count}.poll(), timings);
   latest_count_ = jobs.size();
 }
 

@@ -120,9 +120,8 @@ void Patch::find_objects(const Task& task) {
   if (task.kept && latest_found_[task.index]) return;
   latest_found_[task.index] = false;
   DetectTimings t;
-  detector_->run_photo(
-      task.photo, {task.job.in_on_device, task.options.stream},
-      [&](double fraction) { return task.poll(kDetectorShare * fraction); }, found, t);
+  detector_->run_photo(task.photo, {task.job.in_on_device, task.options.stream},
+                       PollPart{task.poll, 0, kDetectorShare}.poll(), found, t);
   latest_found_[task.index] = true;
   task.timings.compile += t.compile;
   task.timings.detect += t.prepare + t.features + t.proposals + t.boxes + t.masks;
@@ -142,8 +141,7 @@ void Patch::run_one(const Task& task) {
   call.kept = task.kept;
   call.most_bytes = knob("batch_mib") * (1 << 20);
   call.stream = task.options.stream;
-  colors_.run(
-      call, [&](double fraction) { return task.poll(before + (1 - before) * fraction); }, task.timings);
+  colors_.run(call, PollPart{task.poll, before, 1 - before}.poll(), task.timings);
 }
 
 // Before any photo gets colours.
@@ -188,10 +186,8 @@ void Patch::run(std::span<const ColorizeJob> jobs, const ColorizeOptions& option
     const ConstPixelView photo = copied ? copy_.resized(in, size.width, size.height) : in;
     timings.prepare += watch.lap();
     const bool same_size = latest_[i].width == size.width && latest_[i].height == size.height;
-    const Poll share = [&](double fraction) {
-      return poll && poll((static_cast<double>(i) + fraction) / static_cast<double>(jobs.size()));
-    };
-    run_one({jobs[i], i, photo, options, kept && same_size, share, timings});
+    const PollPart part{poll, static_cast<double>(i), 1, static_cast<double>(jobs.size())};
+    run_one({jobs[i], i, photo, options, kept && same_size, part.poll(), timings});
   }
 }
 

@@ -41,20 +41,16 @@ std::unique_ptr<PatchProgram> PatchColors::compile_whole(const Settings& setting
 std::int64_t PatchColors::bytes() const {
   const std::size_t floats = maps_.capacity() + before_.capacity() + fused_.capacity();
   return programs_.arena_bytes() + (whole_ ? whole_->arena_bytes() : 0) +
-         static_cast<std::int64_t>(4 * floats + scratch_.capacity());
+         static_cast<std::int64_t>(4 * floats) + scratch_.bytes();
 }
 
 void PatchColors::prepare(const ConstPixelView& photo, const PatchBox& box, float* plane) {
-  constexpr std::size_t kAlignment = 64;
-  const std::size_t needed = prepare_scratch_bytes(box.h, box.w, side_, side_) + kAlignment;
-  if (scratch_.size() < needed) scratch_ = std::vector<std::byte>(needed);
-  const std::size_t past = reinterpret_cast<std::uintptr_t>(scratch_.data()) % kAlignment;
   PrepareParams p;
   p.photo = crop_of(photo_ref(photo), box.x, box.y, box.w, box.h);
   p.out_h = p.out_w = side_;
   p.luminance = Luminance::cie_l;
   p.out = plane;
-  p.scratch = scratch_.data() + (kAlignment - past) % kAlignment;
+  p.scratch = scratch_.get(prepare_scratch_bytes(box.h, box.w, side_, side_));
   prepare_cpu(p);
 }
 
@@ -95,10 +91,9 @@ void PatchColors::colour_missing(const Call& call, const Poll& poll, ColorizeTim
       prepare(call.photo, box, input.data + i * input.batch_stride);
     }
     timings.prepare += watch.lap();
-    program.run([&](double fraction) {
-      const double crop = static_cast<double>(done) + fraction * static_cast<double>(batch);
-      return poll && poll(crop / static_cast<double>(crops_));
-    });
+    program.run(
+        PollPart{poll, static_cast<double>(done), static_cast<double>(batch), static_cast<double>(crops_)}
+            .poll());
     for (std::int64_t i = 0; i < batch; ++i) {
       const std::size_t place = crops[static_cast<std::size_t>(done + i)];
       const std::span map(maps_.data() + place * map_floats(), map_floats());

@@ -12,6 +12,7 @@
 #include "runtime/colorizers/colorizer.h"
 #include "runtime/colorizers/patches.h"
 #include "runtime/colorizers/program_cache.h"
+#include "runtime/graph/scratch.h"
 
 namespace cuhue {
 
@@ -66,7 +67,7 @@ class PatchColors {
   std::vector<float> maps_;              // [boxes, 2, side, side]
   std::vector<float> before_;            // those of the call before
   std::vector<float> fused_;
-  std::vector<std::byte> scratch_;
+  Scratch scratch_;
   std::int64_t crops_ = 0;
 };
 

@@ -50,9 +50,7 @@ ConstPixelView PhotoCopy::resized(const ConstPixelView& view, std::int64_t width
   const auto size = static_cast<std::size_t>(photo.bytes_per_sample);
   pixels_.resize(area * channels * size);
   plane_.resize(area);
-  constexpr std::size_t kAlignment = 64;
-  scratch_.resize(prepare_scratch_bytes(photo.height, photo.width, height, width) + kAlignment);
-  const std::size_t past = reinterpret_cast<std::uintptr_t>(scratch_.data()) % kAlignment;
+  std::byte* const scratch = scratch_.get(prepare_scratch_bytes(photo.height, photo.width, height, width));
   // The luma of a picture whose colours are all the same sample is that sample.
   const int place[] = {photo.red, photo.green, photo.blue, photo.alpha};
   const bool grey = channels <= 2;
@@ -65,7 +63,7 @@ ConstPixelView PhotoCopy::resized(const ConstPixelView& view, std::int64_t width
     p.out_w = width;
     p.luminance = Luminance::rec709_luma;
     p.out = plane_.data();
-    p.scratch = scratch_.data() + (kAlignment - past) % kAlignment;
+    p.scratch = scratch;
     prepare_cpu(p);
     // Both bytes of a 16-bit sample: 257 times the 8-bit one.
     for (std::size_t i = 0; i < area; ++i)
@@ -76,7 +74,7 @@ ConstPixelView PhotoCopy::resized(const ConstPixelView& view, std::int64_t width
 }
 
 std::int64_t PhotoCopy::bytes() const {
-  return static_cast<std::int64_t>(pixels_.capacity() + 4 * plane_.capacity() + scratch_.capacity());
+  return static_cast<std::int64_t>(pixels_.capacity() + 4 * plane_.capacity()) + scratch_.bytes();
 }
 
 }  // namespace cuhue

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/graph/scratch.h"
 #include "runtime/image/pixels.h"
 
 namespace cuhue {
@@ -19,7 +20,7 @@ class PhotoCopy {
  private:
   std::vector<std::uint8_t> pixels_;
   std::vector<float> plane_;
-  std::vector<std::byte> scratch_;
+  Scratch scratch_;
 };
 
 }  // namespace cuhue

@@ -194,12 +194,13 @@ void Scgan::run(std::span<const ColorizeJob> jobs, const ColorizeOptions& option
   latest_count_ = 0;
   maps_are_whole_ = false;
   maps_.resize(keeps_saliency_ ? jobs.size() : 0);
-  CallProgress progress(poll, jobs.size());
+  const auto count = static_cast<double>(jobs.size());
   for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const PollPart part{poll, static_cast<double>(i), 1, count};
     if (published) {
-      run_published(jobs[i], i, progress.of(i), timings);
+      run_published(jobs[i], i, part.poll(), timings);
     } else {
-      run_one(jobs[i], i, one, progress.of(i), timings);
+      run_one(jobs[i], i, one, part.poll(), timings);
     }
   }
   latest_count_ = jobs.size();

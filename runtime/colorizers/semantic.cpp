@@ -259,11 +259,7 @@ void Semantic::colour_as_published(Program& program, const ColorizeJob& job, boo
 
 void Semantic::run_one(const ColorizeJob& job, std::size_t index, const ColorizeOptions& options,
                        const Poll& poll, ColorizeTimings& timings) {
-  Poll finding, colouring;
-  if (poll) {
-    finding = [&poll](double fraction) { return poll(fraction * kLabelsShare); };
-    colouring = [&poll](double fraction) { return poll(kLabelsShare + fraction * (1 - kLabelsShare)); };
-  }
+  const PollPart finding{poll, 0, kLabelsShare}, colouring{poll, kLabelsShare, 1 - kLabelsShare};
   const LabelMap* given = given_for(job, index, options);
   const Coloured* before = kept_for(job, index, options);
   Coloured& c = coloured_[index];
@@ -279,7 +275,7 @@ void Semantic::run_one(const ColorizeJob& job, std::size_t index, const Colorize
   } else if (before != nullptr && before->found) {
     c.map = before->map;
   } else {
-    find_in(job, options, finding, c.map, timings);
+    find_in(job, options, finding.poll(), c.map, timings);
   }
 
   Stopwatch watch;
@@ -289,13 +285,13 @@ void Semantic::run_one(const ColorizeJob& job, std::size_t index, const Colorize
   timings.prepare += watch.lap();
   const bool kept = !found.fresh && latest_.size() == 1 && before != nullptr;
   if (options.as_published) {
-    colour_as_published(found.program, job, kept, colouring, timings);
+    colour_as_published(found.program, job, kept, colouring.poll(), timings);
     for (LabelMap* map : {&c.map, &c.given})
       for (std::uint8_t& label : map->pixels()) label = published::label_after(label);
   } else {
     ColorizeOptions one = options;
     one.prepared = kept;
-    colour(found.program, job, one, colouring, timings);
+    colour(found.program, job, one, colouring.poll(), timings);
   }
 }
 
@@ -308,9 +304,10 @@ void Semantic::run(std::span<const ColorizeJob> jobs, const ColorizeOptions& opt
   ColorizeOptions one = options;
   one.prepared = options.prepared && jobs.size() == latest_.size();
   coloured_.resize(jobs.size());
-  CallProgress progress(poll, jobs.size());
+  const auto count = static_cast<double>(jobs.size());
   try {
-    for (std::size_t i = 0; i < jobs.size(); ++i) run_one(jobs[i], i, one, progress.of(i), timings);
+    for (std::size_t i = 0; i < jobs.size(); ++i)
+      run_one(jobs[i], i, one, PollPart{poll, static_cast<double>(i), 1, count}.poll(), timings);
   } catch (...) {
     latest_.clear();  // the programs hold the photo that failed
     throw;

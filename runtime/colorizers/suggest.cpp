@@ -22,15 +22,12 @@ constexpr float kFlattening = 0.2f;  // of the scores, as published
 }  // namespace
 
 void ColorSuggester::prepare(const ConstPixelView& photo, float* plane) {
-  constexpr std::size_t kAlignment = 64;
   PrepareParams p;
   p.photo = photo_ref(photo);
   p.out_h = p.out_w = size_;
   p.luminance = Luminance::cie_l;
   p.out = plane;
-  scratch_.resize(prepare_scratch_bytes(photo.height, photo.width, size_, size_) + kAlignment);
-  const auto address = reinterpret_cast<std::uintptr_t>(scratch_.data());
-  p.scratch = scratch_.data() + (kAlignment - address % kAlignment) % kAlignment;
+  p.scratch = scratch_.get(prepare_scratch_bytes(photo.height, photo.width, size_, size_));
   prepare_cpu(p);
 }
 

@@ -8,6 +8,7 @@
 
 #include "runtime/colorizers/hints.h"
 #include "runtime/colorizers/program_cache.h"
+#include "runtime/graph/scratch.h"
 
 namespace cuhue {
 
@@ -30,7 +31,7 @@ class ColorSuggester {
 
   ProgramCache programs_;
   std::int64_t size_;
-  std::vector<std::byte> scratch_;
+  Scratch scratch_;
   TensorRef scores_;  // [1, 529, h, w], the program's; no data = none
   std::size_t index_ = 0;
   std::int64_t version_ = 0, width_ = 0, height_ = 0;

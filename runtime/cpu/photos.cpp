@@ -3,34 +3,14 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "kernels/core/finite.h"
 #include "runtime/graph/companion.h"
 #include "runtime/stopwatch.h"
-#include "weights/status.h"
 
 namespace cuhue::cpu {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
-
-// A picture without colours must not pass for a result.
-void check_finite(const TensorRef& ab) {
-  if (!all_finite(ab.data, ab.dims.n * ab.batch_stride)) throw Error(Status::weights, kColoursNotFinite);
-}
-
 struct Planes {
   TensorRef luminance, colors;
-};
-
-// `poll` of a part of a run that begins at `done`.
-struct PollPart {
-  const Poll& poll;
-  double done, share;
-
-  Poll part() const {
-    if (!poll) return {};
-    return [this](double fraction) { return poll(done + fraction * share); };
-  }
 };
 
 void finish(const PhotoJob& job, const PhotoEnds& ends, const PhotoOptions& options, const Planes& planes,
@@ -63,21 +43,17 @@ void PhotoRunner::prepare(const PhotoJob& job, const PhotoEnds& ends, const Tens
   p.out_w = job.used_w > 0 ? job.used_w : input.dims.w;
   p.padded_h = input.dims.h;
   p.padded_w = input.dims.w;
-  const std::size_t needed =
-      prepare_scratch_bytes(job.in.height, job.in.width, p.out_h, p.out_w) + kAlignment;
-  if (scratch_.size() < needed) scratch_ = std::vector<std::byte>(needed);
-  const auto address = reinterpret_cast<std::uintptr_t>(scratch_.data());
   p.luminance = ends.luminance;
   p.fill = ends.fill;
   p.out = input.data + image * input.batch_stride;
-  p.scratch = scratch_.data() + (kAlignment - address % kAlignment) % kAlignment;
+  p.scratch = scratch_.get(prepare_scratch_bytes(job.in.height, job.in.width, p.out_h, p.out_w));
   prepare_cpu(p);
 }
 
 // Behind its input.
 void PhotoRunner::run_companion(const PhotoCompanion& companion, const TensorRef& into, const Poll& poll) {
   const PollPart part{poll, 0.0, companion.share};
-  companion.program->run(part.part());
+  companion.program->run(part.poll());
   const TensorRef result = companion.program->output(companion.output);
   std::copy_n(result.data, result.dims.count(), into.data);
 }
@@ -107,8 +83,11 @@ void PhotoRunner::run(Program& program, const PhotoEnds& ends, std::span<const P
   const double done = accompanied ? companion.share : 0.0;
   const PollPart part{poll, done, 1.0 - done};
   if (!kept) planes_.set(ends, jobs);
-  program.run(part.part(), kept);
-  if (merges) check_finite(planes.colors);
+  program.run(part.poll(), kept);
+  if (merges) {
+    const TensorRef& ab = planes.colors;
+    check_colours({ab.data, static_cast<std::size_t>(ab.dims.n * ab.batch_stride)});
+  }
   timings.network = watch.lap();
   for (std::size_t i = 0; merges && i < jobs.size(); ++i)
     finish(jobs[i], ends, options, planes, static_cast<std::int64_t>(i));

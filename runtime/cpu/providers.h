@@ -28,6 +28,10 @@ inline constexpr Provider kProviders[] = {
     {"onednn", serve_onednn},           {"winograd", serve_winograd_at_all},  // before plain loops
     {"kernels", serve_kernels},         {"reference", serve_reference}};
 
+// Pixels of an enlarged convolution's input from which on Winograd or phases may pay: below, reading the
+// weights is what takes the time.
+inline constexpr std::int64_t kLeastEnlargedPixels = 16 * 16;
+
 // The layout that vector code of `lanes` channels reads a value in: its own where vectors can be loaded from
 // that.
 std::int64_t readable_block(const Lowering& lowering, ValueId v, int lanes);

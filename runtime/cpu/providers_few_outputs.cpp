@@ -13,7 +13,6 @@ namespace {
 
 // Below, vectors of input channels are as empty as those of output channels.
 constexpr std::int64_t kLeastInputs = 16;
-constexpr int kMostTaps = 49;
 
 class FewOutputsStep final : public Step {
  public:
@@ -34,7 +33,7 @@ class FewOutputsStep final : public Step {
 
 bool fits(const Convolution& op, const Dims& in) {
   if (op.out_channels > kMostFewOutputs || in.c < kLeastInputs || few_outputs_lanes() < 4) return false;
-  if (op.enlarged || op.dilation != 1 || op.kernel_h * op.kernel_w > kMostTaps) return false;
+  if (op.enlarged || op.dilation != 1 || op.kernel_h * op.kernel_w > kMostFewOutputTaps) return false;
   return op.transposed ? op.stride == 2 && op.pad_mode == PadMode::zero : op.stride == 1;
 }
 

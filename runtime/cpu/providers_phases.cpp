@@ -15,10 +15,6 @@
 namespace cuhue::cpu {
 namespace {
 
-// Pixels of the input from which on it pays: the four kernels are 16/9 of the memory of one, and below the
-// weights are what takes the time.
-constexpr std::int64_t kLeastPixels = 16 * 16;
-
 class InterleaveStep final : public Step {
  public:
   InterleaveStep(const Place& from, const Place& to) : from_(from), to_(to) {}
@@ -63,7 +59,7 @@ bool serve_phases(const Node& node, Lowering& lowering) {
   if (op == nullptr || !op->enlarged) return false;
   const ValueId x = node.inputs[0];
   onednn::Request request = request_of(node, lowering, *op);
-  if (lowering.dims(x).h * lowering.dims(x).w < kLeastPixels) return false;
+  if (lowering.dims(x).h * lowering.dims(x).w < kLeastEnlargedPixels) return false;
   const auto post = first_post_op(*op);
   if (post) request.post = {&*post, 1};
   auto primitive = onednn::Primitive::create(request);

@@ -4,6 +4,7 @@
 // The choice is a fixed rule over the layer's channels, not a timing: every process makes the same one, so
 // results repeat to the bit, and nothing is measured or cached at start. It does not ask for the size of the
 // images: programs of all sizes share one copy of the weights, and none changes what another one computes.
+// (Of an enlarged input, small maps are oneDNN's, as they are of the phases'.)
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -20,8 +21,6 @@ namespace {
 
 // By how much it must be expected to be faster.
 constexpr double kMargin = 1.1;
-// Pixels of an enlarged input from which on it may pay: below, reading the weights is what takes the time.
-constexpr std::int64_t kLeastPixels = 16 * 16;
 
 struct Fused {
   ElementwiseStep step;
@@ -139,7 +138,7 @@ std::optional<WinogradPlan> plan(const Node& node, const Lowering& lowering, con
   shape.transposed = op.transposed;
   shape.enlarged = op.enlarged;
   if (op.enlarged) {
-    if (shape.in.h * shape.in.w < kLeastPixels) return std::nullopt;
+    if (shape.in.h * shape.in.w < kLeastEnlargedPixels) return std::nullopt;
     if (shape.border == BorderKind::reflect) shape.border = BorderKind::replicate;  // the edge's double
   }
   shape.kernel = op.kernel_h;

@@ -70,8 +70,7 @@ class CudaPatchProgram final : public PatchProgram {
     }
   }
 
-  void run(const PatchRequest& request, const std::function<bool(double)>& poll,
-           PatchTimings& timings) override;
+  void run(const PatchRequest& request, const Poll& poll, PatchTimings& timings) override;
   std::int64_t arena_bytes() const override;
   PatchCounts counts() const override {
     return {device_->allocations(), launches_, static_cast<std::int64_t>(missing_.size())};
@@ -115,10 +114,8 @@ class CudaPatchProgram final : public PatchProgram {
   bool grow(Owned& memory, std::int64_t bytes, const char* what);
   // ----
   void stage(const PatchRequest& request, const Kind& kind);
-  void put(Graphs& graphs, const PatchRequest& request, const std::function<bool(double)>& poll,
-           Stream stream);
-  void enqueue(Graphs& graphs, const PatchRequest& request, const std::function<bool(double)>& poll,
-               Stream stream);
+  void put(Graphs& graphs, const PatchRequest& request, const Poll& poll, Stream stream);
+  void enqueue(Graphs& graphs, const PatchRequest& request, const Poll& poll, Stream stream);
   void enqueue_batch(const Kind& kind, std::int64_t batch, Stream stream) const;
   void enqueue_finish(const Kind& kind, Stream stream) const;
   template <class Work>
@@ -407,8 +404,7 @@ void CudaPatchProgram::launch(std::unique_ptr<Recording>& recording, Stream stre
   recording = device_->record([&](Stream s) { work(s); });
 }
 
-void CudaPatchProgram::enqueue(Graphs& graphs, const PatchRequest& request,
-                               const std::function<bool(double)>& poll, Stream stream) {
+void CudaPatchProgram::enqueue(Graphs& graphs, const PatchRequest& request, const Poll& poll, Stream stream) {
   const Kind& kind = graphs.kind;
   if (!kind.in_on_device && !device_->facts().integrated)
     device_->copy(photos_.data(), pinned_photos_.data(), kind.in_bytes(), stream);
@@ -425,8 +421,7 @@ void CudaPatchProgram::enqueue(Graphs& graphs, const PatchRequest& request,
   launch(graphs.finish, stream, [&](Stream s) { enqueue_finish(kind, s); });
 }
 
-void CudaPatchProgram::put(Graphs& graphs, const PatchRequest& request,
-                           const std::function<bool(double)>& poll, Stream stream) {
+void CudaPatchProgram::put(Graphs& graphs, const PatchRequest& request, const Poll& poll, Stream stream) {
   pending_ = true;
   try {
     enqueue(graphs, request, poll, stream);
@@ -456,8 +451,7 @@ void CudaPatchProgram::check_finite() {
   throw Error(Status::weights, kColoursNotFinite);
 }
 
-void CudaPatchProgram::run(const PatchRequest& request, const std::function<bool(double)>& poll,
-                           PatchTimings& timings) {
+void CudaPatchProgram::run(const PatchRequest& request, const Poll& poll, PatchTimings& timings) {
   const ThreadScope scope(threads_);
   Stopwatch watch;
   timings = {};

@@ -19,6 +19,7 @@
 #include "runtime/graph/graph.h"
 #include "runtime/graph/param_source.h"
 #include "runtime/graph/patch_program.h"
+#include "runtime/graph/poll.h"
 
 namespace cuhue {
 
@@ -30,9 +31,6 @@ struct StepProfile {
   std::int64_t macs = 0;
   double seconds = 0;  // of the latest profiled run
 };
-
-// Asked between layers with the fraction of the run that is done; true = stop with Error(Status::cancelled).
-using Poll = std::function<bool(double fraction)>;
 
 // Packed weights on a device, shared by the programs (sizes, batches) of one network. Made by a backend.
 class DeviceWeights {
@@ -47,8 +45,8 @@ class Program;
 // layers that depend on the photo alone (CompileOptions::keep says which those are): on CUDA in one launch
 // with all of them, on the CPU before them. Of a single photo.
 struct PhotoCompanion {
-  Program* program =
-      nullptr;              // of the same backend; outlives the program that it is given to. nullptr = none
+  // Of the same backend; outlives the program that it is given to. nullptr = none.
+  Program* program = nullptr;
   std::string_view input;   // of it [1, c, side, side]: the photo's luma letterboxed, -1..1, in each channel
   std::string_view output;  // of it; in Program::output() once the work is done
   std::string_view into;    // the input, as large, of this program: what the caller wrote there is not used
@@ -107,6 +105,8 @@ struct PhotoOptions {
 // What the error says when colours are NaN or infinite.
 inline constexpr const char* kColoursNotFinite =
     "the network's colours are not finite numbers; convert its checkpoint again";
+// Throws it as Error(Status::weights): a picture without colours must not pass for a result.
+void check_colours(std::span<const float> values);
 
 struct PhotoTimings {  // seconds; where all is one launch, `network` is all
   double prepare = 0, network = 0, finish = 0;

@@ -28,8 +28,8 @@ struct DetectorRequest {
   // In place of `picture`: a photo of any format, seen as lightness_picture() shows it; its sample is f64.
   PhotoRef photo = {};
   bool photo_on_device = false;
-  Stream stream =
-      nullptr;  // what was put on it comes first; nullptr: nothing does. Done on return either way
+  // What was put on it comes first; nullptr: nothing does. Done on return either way.
+  Stream stream = nullptr;
   std::int64_t out_h = 0, out_w = 0;  // to what it is resized; features' image is that padded
   float mean[3] = {};
   float score_threshold = 0.3f;

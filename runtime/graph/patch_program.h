@@ -13,6 +13,7 @@
 #include "kernels/merge/merge.h"
 #include "kernels/prepare/prepare.h"
 #include "runtime/graph/graph.h"
+#include "runtime/graph/poll.h"
 
 namespace cuhue {
 
@@ -79,8 +80,7 @@ class PatchProgram {
   // `poll` is asked with the fraction of the batches that are on their way. Error(Status::weights) when the
   // colours of a box are not finite numbers, seen or not: by this run, or, where it came back before it was
   // done, by a later one.
-  virtual void run(const PatchRequest& request, const std::function<bool(double)>& poll,
-                   PatchTimings& timings) = 0;
+  virtual void run(const PatchRequest& request, const Poll& poll, PatchTimings& timings) = 0;
   virtual std::int64_t arena_bytes() const = 0;
   virtual PatchCounts counts() const = 0;
 };

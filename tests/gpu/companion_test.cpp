@@ -52,11 +52,8 @@ struct Both {
 
   void run(const std::vector<std::uint8_t>& photo, std::vector<std::uint8_t>& result) {
     PhotoJob job;
-    job.in.data = photo.data();
-    job.out.data = result.data();
-    job.in.width = job.out.width = kWidth;
-    job.in.height = job.out.height = kHeight;
-    job.in.stride = job.out.stride = static_cast<std::ptrdiff_t>(kWidth * 3);
+    job.in = rgb_photo(photo.data(), kWidth, kHeight);
+    job.out = rgb_photo(result.data(), kWidth, kHeight);
     PhotoTimings timings;
     programs[1]->run_photos(ends, {&job, 1}, {}, {}, timings);
   }

@@ -84,11 +84,8 @@ TEST_SUITE("steady") {
       const auto photo = noise(static_cast<std::size_t>(kWidth * kHeight * 3));
       std::vector<std::uint8_t> result(photo.size()), first;
       PhotoJob job;
-      job.in.data = photo.data();
-      job.out.data = result.data();
-      job.in.width = job.out.width = kWidth;
-      job.in.height = job.out.height = kHeight;
-      job.in.stride = job.out.stride = static_cast<std::ptrdiff_t>(kWidth * 3);
+      job.in = rgb_photo(photo.data(), kWidth, kHeight);
+      job.out = rgb_photo(result.data(), kWidth, kHeight);
       PhotoTimings timings;
       for (int warm_up = 0; warm_up < 2; ++warm_up) p.program->run_photos(*ends, {&job, 1}, {}, {}, timings);
       first = result;

@@ -23,6 +23,7 @@ class Set {
   std::byte* bytes(std::int64_t count);  // zeros
   std::byte* upload(const void* from, std::int64_t count);
   std::int64_t allocated() const { return allocated_; }
+  const cuda::DeviceFacts& facts() const { return device_->facts(); }
 
  private:
   std::shared_ptr<cuda::Device> device_;
@@ -50,7 +51,7 @@ struct Times {
 };
 
 // As many sets of tensors as do not fit into twice the L2, run in turns inside one CUDA graph: neither caches
-// nor launches from the host flatter the figure.
+// nor launches from the host flatter the figure. A graph takes a millisecond or so, whatever the case.
 Times time_case(const std::shared_ptr<cuda::Device>& device, const Case& c);
 
 }  // namespace cuhue::bench

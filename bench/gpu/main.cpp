@@ -12,9 +12,8 @@
 #include <string_view>
 
 #include "bench/gpu/gpu_bench.h"
+#include "bench/gpu/machine.h"
 #include "bench/gpu/network_bench.h"
-#include "runtime/cuda/cublas.h"
-#include "runtime/cuda/gpu.h"
 #include "weights/status.h"
 
 namespace cuhue::bench {
@@ -83,7 +82,7 @@ double matrix_ceiling(const std::shared_ptr<cuda::Device>& device, cuda::DenseLi
 Ceilings measure_ceilings(const std::shared_ptr<cuda::Device>& device) {
   Ceilings ceilings{{"copy", copy_ceiling(device)}};
   try {
-    const std::shared_ptr<cuda::DenseLibrary> library = cuda::make_cublas_library(device);
+    const std::shared_ptr<cuda::DenseLibrary> library = open_matrix_library(device);
     ceilings["fp32"] = matrix_ceiling(device, *library, ConvolutionMath::fp32);
     ceilings["tf32"] = matrix_ceiling(device, *library, ConvolutionMath::tf32);
     ceilings["fp16"] = matrix_ceiling(device, *library, ConvolutionMath::fp16);
@@ -118,12 +117,11 @@ void run_cases(const std::shared_ptr<cuda::Device>& device, const std::vector<Ca
 int run(int argc, char** argv) {
   std::string what = argc > 1 ? argv[1] : "all", filter = argc > 2 ? argv[2] : "";
   std::string why;
-  const auto gpus = cuda::find_gpus(why);
-  if (gpus.empty()) {
+  const std::shared_ptr<cuda::Device> device = open_device(why);
+  if (!device) {
     std::fprintf(stderr, "%s\n", why.c_str());
     return 77;
   }
-  const auto device = std::make_shared<cuda::Gpu>(gpus[0].facts);
   Ceilings ceilings;
   if (what == "all" || what == "ceilings" || what == "kernels") ceilings = measure_ceilings(device);
   if (what == "all" || what == "kernels") {

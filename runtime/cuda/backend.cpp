@@ -1,4 +1,5 @@
 #include "runtime/cuda/backend.h"
+#include "runtime/cuda/expected_weights.h"
 
 #include <utility>
 
@@ -74,6 +75,7 @@ class CudaBackend final : public Backend {
     lowering.dense = parts.dense.get();
     lowering.choose = parts.choose;
     lowering.without = options.without;
+    weights.expect(expected_weights(graph, parts.precision));
     Lowered lowered = lower(graph, weights, parts.library.get(), lowering);
     weights.wait();  // before a library reads vectors, and before a program of another stream reads anything
     return lowered;

@@ -20,8 +20,9 @@ struct DeviceFacts {
   int major = 0, minor = 0;  // compute capability
   int multiprocessors = 0;
   std::int64_t total_bytes = 0;
-  bool integrated = false;  // shares its memory with the host (Jetson): pinned memory is read in place
-  std::string driver;       // "580.65.06 (CUDA 13.0)"; part of the key of cached plans
+  std::int64_t l2_bytes = 0;  // of the cache that all multiprocessors share
+  bool integrated = false;    // shares its memory with the host (Jetson): pinned memory is read in place
+  std::string driver;         // "580.65.06 (CUDA 13.0)"; part of the key of cached plans
 };
 
 // Work captured once, launched again and again: a CUDA graph. Not thread-safe.

@@ -66,6 +66,7 @@ DeviceFacts facts_of(int index, const cudaDeviceProp& p) {
   f.major = p.major;
   f.minor = p.minor;
   f.multiprocessors = p.multiProcessorCount;
+  f.l2_bytes = p.l2CacheSize;
   f.total_bytes = static_cast<std::int64_t>(p.totalGlobalMem);
   f.integrated = p.integrated != 0;
   return f;

@@ -94,8 +94,8 @@ Lowered Lowering::run() {
   return std::move(lowered_);
 }
 
-ConvolutionMath Lowering::math() const {
-  switch (options_.precision) {
+ConvolutionMath math_of(Precision precision) {
+  switch (precision) {
     case Precision::fp32: return ConvolutionMath::fp32;
     case Precision::tf32: return ConvolutionMath::tf32;
     case Precision::fp16: break;

@@ -17,6 +17,8 @@
 
 namespace cuhue::cuda {
 
+ConvolutionMath math_of(Precision precision);
+
 // A value that is not made: its one reader does `ops` to `source` on the way.
 struct Chain {
   ValueId source = kNone;
@@ -41,7 +43,7 @@ class Lowering : public LoweringBooks {
   WeightStore& weights() { return weights_; }
   ConvolutionLibrary* library() { return library_; }
   const LoweringOptions& options() const { return options_; }
-  ConvolutionMath math() const;
+  ConvolutionMath math() const { return math_of(options_.precision); }
   // Where the value stands.
   Place read(ValueId v);
   // Where the current node's output goes: its slice of a concatenation, or a new buffer. The same place

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "kernels/core/device_tensor.h"
 #include "kernels/pack/pack.h"
@@ -15,6 +16,14 @@ struct ChannelAffine {
   const float* scale = nullptr;
   const float* shift = nullptr;
 };
+
+// What a store may keep of a layer beside its weight, whose name is weight_key().
+inline std::string bias_key(const LayerParams& layer) {
+  return weight_key(layer) + "@bias";
+}
+inline std::string affine_key(const LayerParams& norm) {
+  return norm_key(norm) + "@affine";
+}
 
 // Every tensor is packed once, on first demand, and stays where it is for the store's life. Thread-safe.
 class WeightStore {

@@ -9,8 +9,8 @@
 namespace cuhue::cuda {
 namespace {
 
-constexpr std::int64_t kAlignment = 256;                     // of every tensor
-constexpr std::int64_t kBlockBytes = std::int64_t{8} << 20;  // larger tensors get blocks of their own
+constexpr std::int64_t kAlignment = 256;                            // of every tensor
+constexpr std::int64_t kLeastBlockBytes = std::int64_t{256} << 10;  // where nothing was expected
 
 std::int64_t aligned(std::int64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -42,16 +42,26 @@ void CudaWeights::wait() {
   uploader_.finish();
 }
 
+void CudaWeights::expect(const std::map<std::string, std::int64_t>& tensors) {
+  const std::lock_guard lock(mutex_);
+  expected_ = 0;
+  for (const auto& [key, bytes] : tensors) {
+    if (!tensors_.contains(key)) expected_ += aligned(bytes);
+  }
+}
+
 std::byte* CudaWeights::place(std::int64_t bytes, const std::string& what) {
   bytes = aligned(bytes);
   auto block =
       std::ranges::find_if(blocks_, [bytes](const Block& b) { return b.memory.bytes() - b.used >= bytes; });
   if (block == blocks_.end()) {
-    blocks_.push_back({Memory(device_, std::max(bytes, kBlockBytes), "weight " + what), 0});
+    const std::int64_t size = std::max({bytes, expected_, kLeastBlockBytes});
+    blocks_.push_back({Memory(device_, size, "weight " + what), 0});
     block = std::prev(blocks_.end());
   }
   std::byte* at = block->memory.data() + block->used;
   block->used += bytes;
+  expected_ = std::max<std::int64_t>(expected_ - bytes, 0);
   return at;
 }
 
@@ -113,7 +123,7 @@ const float* CudaWeights::bias(const LayerParams& layer) {
   if (layer.bias == nullptr && !layer.has_norm()) return nullptr;
   const std::int64_t channels = padded_channels(channels_of(layer));
   return reinterpret_cast<const float*>(
-      cached(weight_key(layer) + "@bias", "f32", channels * element_bytes(Element::f32), [&](std::byte* to) {
+      cached(bias_key(layer), "f32", channels * element_bytes(Element::f32), [&](std::byte* to) {
         std::vector<float> values(static_cast<std::size_t>(channels), 0.0f);
         fold_bias(*source_, layer, values.data());
         upload(to, values);
@@ -122,8 +132,8 @@ const float* CudaWeights::bias(const LayerParams& layer) {
 
 ChannelAffine CudaWeights::affine(const LayerParams& layer) {
   const std::int64_t channels = padded_channels(norm_channels(layer));
-  const auto* both = reinterpret_cast<const float*>(cached(
-      norm_key(layer) + "@affine", "f32", 2 * channels * element_bytes(Element::f32), [&](std::byte* to) {
+  const auto* both = reinterpret_cast<const float*>(
+      cached(affine_key(layer), "f32", 2 * channels * element_bytes(Element::f32), [&](std::byte* to) {
         const FoldedNorm n = fold_norm(*source_, layer);
         std::vector<float> values(static_cast<std::size_t>(2 * channels), 0.0f);
         const auto narrowed = [](double v) { return static_cast<float>(v); };

@@ -28,6 +28,9 @@ class CudaWeights final : public DeviceWeights, public WeightStore {
   ChannelAffine affine(const LayerParams& norm) override;
   const float* plain(const LayerParams& layer) override;
 
+  // What is asked for next, bytes by key: it gets one block, of its size. A wrong expectation costs memory or
+  // a further block, nothing else.
+  void expect(const std::map<std::string, std::int64_t>& tensors);
   // Everything asked for so far is there; what uploading needed is given back.
   void wait();
   const Device& device() const { return *device_; }
@@ -53,7 +56,8 @@ class CudaWeights final : public DeviceWeights, public WeightStore {
   mutable std::mutex mutex_;
   std::map<std::string, Tensor> tensors_;
   std::vector<Block> blocks_;
-  Uploader uploader_;  // before the blocks go, it waits for what is under way
+  std::int64_t expected_ = 0;  // bytes that have no place yet
+  Uploader uploader_;          // before the blocks go, it waits for what is under way
 };
 
 }  // namespace cuhue::cuda

@@ -5,12 +5,20 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "runtime/cuda/uploader.h"
+#include "runtime/graph/passes.h"
 #include "runtime/graph/spectral_norm.h"
+#include "runtime/networks/network.h"
 #include "tests/cpu/graph_maker.h"
+#include "tests/cuda/host_backend.h"
 #include "tests/executor/host_device.h"
 #include "weights/half.h"
 #include "weights/status.h"
@@ -188,6 +196,65 @@ TEST_CASE("weights: one copy of each, in few blocks, and nothing left of uploadi
   }
 }
 
+namespace {
+
+// Of any length, all one: what weights take is not their values' business.
+struct OnesSource final : ParamSource {
+  std::span<const float> fetch(const Param& p, std::vector<float>& scratch) const override {
+    scratch.assign(static_cast<std::size_t>(count_of(p)), 1.0f);
+    return scratch;
+  }
+};
+
+}  // namespace
+
+namespace {
+
+// Of the weights of all layers, as they are packed.
+std::int64_t packed_values(Graph g) {
+  optimize(g);
+  std::map<std::string, std::int64_t> counts;
+  for (const Node& node : g.nodes) {
+    LayerParams layer;
+    if (const auto* op = std::get_if<Convolution>(&node.op)) layer = layer_params(g, node.name, *op);
+    if (const auto* op = std::get_if<MatMul>(&node.op))
+      layer = layer_params(g, node.name, op->weight, op->bias, std::nullopt);
+    if (layer.weight != nullptr) counts[weight_key(layer)] = packed_count(layer);
+  }
+  std::int64_t values = 0;
+  for (const auto& [key, count] : counts) values += count;
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("weights: of every network in one block of their size, more programs need no more") {
+  HostDeviceOptions dry;
+  dry.dry = true;
+  for (const Network& network : networks()) {
+    for (const Precision precision : {Precision::fp32, Precision::fp16}) {
+      CAPTURE(network.name);
+      const HostBackend host(precision, dry);
+      const auto weights = host->make_weights(std::make_shared<OnesSource>());
+      std::vector<std::unique_ptr<Program>> programs;
+      std::int64_t values = 0;
+      const auto compile = [&](std::int64_t batch) {
+        const std::int64_t side = usable_side(network, network.size_multiple * 2);
+        Graph g = network.parts.empty() ? build_graph(network, batch, side, side)
+                                        : build_part(network, network.parts.front().name, batch, side, side);
+        if (values == 0) values = packed_values(g);
+        programs.push_back(host->compile(std::move(g), weights, {}));
+      };
+      compile(1);
+      const std::int64_t once = weights->bytes();
+      const double size = precision == Precision::fp16 ? 2 : 4, least = size * static_cast<double>(values);
+      CHECK(static_cast<double>(once) < 1.02 * least + (256 << 10));
+      compile(3);
+      CHECK(weights->bytes() == once);
+    }
+  }
+}
+
 TEST_CASE("weights: from several threads at once") {
   const auto device = std::make_shared<HostDevice>();
   const auto source = std::make_shared<NoiseSource>();
@@ -217,7 +284,7 @@ TEST_CASE("weights: from several threads at once") {
 
 TEST_CASE("weights: a lack of device memory is an error, and the next try may succeed") {
   HostDeviceOptions small;
-  small.memory_bytes = std::int64_t{1} << 20;
+  small.memory_bytes = std::int64_t{128} << 10;
   const auto device = std::make_shared<HostDevice>(small);
   {
     CudaWeights weights(device, std::make_shared<NoiseSource>());

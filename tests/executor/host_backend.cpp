@@ -1,6 +1,8 @@
 // "cuda:0" of the tests: the CUDA backend on a HostDevice.
+#include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "runtime/cuda/backend.h"
 #include "tests/executor/host_device.h"
@@ -8,9 +10,23 @@
 
 namespace cuhue {
 
+namespace {
+
+// CUHUE_EXECUTOR=dry: a device of a GPU's size that computes nothing, for scripts at full size.
+test::HostDeviceOptions device_options() {
+  test::HostDeviceOptions options;
+  const char* how = std::getenv("CUHUE_EXECUTOR");
+  if (how == nullptr || std::string_view(how) != "dry") return options;
+  options.dry = true;
+  options.memory_bytes = std::int64_t{80} << 30;
+  return options;
+}
+
+}  // namespace
+
 std::vector<CudaDeviceInfo> cuda_devices(std::string& why) {
   why.clear();
-  const test::HostDevice device;
+  const test::HostDevice device(device_options());
   CudaDeviceInfo info;
   info.description = device.facts().name;
   info.memory_bytes = device.facts().total_bytes;
@@ -24,7 +40,7 @@ std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
                 "device 'cuda:" + std::to_string(options.device) + "': there is one device, cuda:0");
   }
   cuda::BackendParts parts;
-  parts.device = std::make_shared<test::HostDevice>();
+  parts.device = std::make_shared<test::HostDevice>(device_options());
   parts.precision = options.precision;
   return cuda::make_backend(std::move(parts));
 }

@@ -1,8 +1,11 @@
 #include "tests/executor/host_device.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -40,6 +43,7 @@ struct HostStream : std::enable_shared_from_this<HostStream> {
   std::shared_ptr<Capture> capture;  // under way
   std::size_t lane = 0;              // in it
   std::vector<std::size_t> after;    // what its next piece comes behind
+  bool dry = false;                  // kernels that are started on it are dropped
 
   std::size_t end() {
     const std::lock_guard lock(mutex);
@@ -172,18 +176,35 @@ class HostRecording final : public cuda::Recording {
   std::vector<CapturedPiece> pieces_;
 };
 
-HostDevice::HostDevice(const HostDeviceOptions& options) {
+HostDevice::HostDevice(const HostDeviceOptions& options) : untouched_(options.dry), dry_(options.dry) {
   facts_.name = "host executor";
   facts_.major = 8;
   facts_.multiprocessors = 2;
   facts_.total_bytes = options.memory_bytes;
+  facts_.l2_bytes = std::int64_t{1} << 20;
   facts_.integrated = options.integrated;
   facts_.driver = "none";
 }
 
 HostDevice::~HostDevice() {
   for (const auto* blocks : {&device_blocks_, &pinned_blocks_})
-    for (const auto& [memory, bytes] : *blocks) device_free(memory);
+    for (const auto& [memory, bytes] : *blocks) free_block(memory, bytes);
+}
+
+void* HostDevice::new_block(std::int64_t bytes) const {
+  const auto size = static_cast<std::size_t>(bytes);
+  if (!untouched_) return device_allocate(size);
+  void* memory =
+      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  return memory;
+}
+
+void HostDevice::free_block(void* memory, std::int64_t bytes) const {
+  if (untouched_)
+    munmap(memory, static_cast<std::size_t>(bytes));
+  else
+    device_free(memory);
 }
 
 void HostDevice::check() const {
@@ -205,7 +226,7 @@ void* HostDevice::take(std::map<void*, std::int64_t>& blocks, std::int64_t bytes
                                            facts_.name + ", where " + std::to_string(free) +
                                            " are free: use a smaller size or batch");
   }
-  void* memory = device_allocate(static_cast<std::size_t>(bytes));
+  void* memory = new_block(bytes);
   blocks.emplace(memory, bytes);
   ++allocations_;
   return memory;
@@ -214,8 +235,9 @@ void* HostDevice::take(std::map<void*, std::int64_t>& blocks, std::int64_t bytes
 void HostDevice::give(std::map<void*, std::int64_t>& blocks, void* memory) noexcept {
   const std::lock_guard lock(mutex_);
   try {
-    if (blocks.erase(memory) != 1) throw std::logic_error("not a block of this device");
-    device_free(memory);
+    const auto block = blocks.extract(memory);
+    if (block.empty()) throw std::logic_error("not a block of this device");
+    free_block(memory, block.mapped());
   } catch (const std::exception&) {
     ++damaged_;
   }
@@ -254,6 +276,7 @@ std::int64_t HostDevice::streams() const {
 Stream HostDevice::create_stream() {
   check();
   auto made = std::make_shared<HostStream>();
+  made->dry = dry_;
   const auto stream = reinterpret_cast<Stream>(made.get());
   const std::lock_guard lock(mutex_);
   streams_.emplace(stream, std::move(made));
@@ -355,7 +378,8 @@ namespace simt {
 
 bool keeps(CUstream_st* stream, const std::function<void()>& work) {
   if (stream == nullptr) return false;
-  cuhue::test::host_stream(stream).keep(work);
+  cuhue::test::HostStream& its = cuhue::test::host_stream(stream);
+  if (!its.dry || its.capture) its.keep(work);
   return true;
 }
 

@@ -28,6 +28,9 @@ enum class BranchOrder : std::uint8_t {
 struct HostDeviceOptions {
   bool integrated = false;
   std::int64_t memory_bytes = std::int64_t{8} << 30;  // of the device; more is out of memory
+  // Kernels are accepted and counted, not run, and recordings too; memory is zero until somebody writes to
+  // it, and takes none of the host's before. For what is asked of work at full size but not what it computes.
+  bool dry = false;
 };
 
 class HostDevice final : public cuda::Device {
@@ -66,7 +69,7 @@ class HostDevice final : public cuda::Device {
     refuse_after_ = more;
   }                                       // allocations, then out of memory; -1 = never
   void break_down() { broken_ = true; }   // as after an illegal address: every later call fails
-  void set_dry(bool dry) { dry_ = dry; }  // launched recordings are counted, not run
+  void set_dry(bool dry) { dry_ = dry; }  // launched recordings are counted, not run; memory is as it was
   // Of all recordings that are launched from now on.
   void set_branch_order(BranchOrder order) { order_ = order; }
 
@@ -74,9 +77,12 @@ class HostDevice final : public cuda::Device {
   friend class HostRecording;
   void* take(std::map<void*, std::int64_t>& blocks, std::int64_t bytes, std::string_view what);
   void give(std::map<void*, std::int64_t>& blocks, void* memory) noexcept;
+  void* new_block(std::int64_t bytes) const;
+  void free_block(void* memory, std::int64_t bytes) const;
   void check() const;
 
   cuda::DeviceFacts facts_;
+  const bool untouched_;  // memory is the system's, page by page, with no guards
   mutable std::mutex mutex_;
   std::map<void*, std::int64_t> device_blocks_, pinned_blocks_;
   std::map<Stream, std::shared_ptr<HostStream>> streams_;

@@ -50,6 +50,7 @@ for name in lite eccv16; do step "peers-$name" torch python3 "${peers[@]}" --onl
 for name in lite eccv16; do step "first-picture-$name" torch python3 "$root/bench/first_picture.py" "$program" "$name"; done
 step kernels gpu "$bench" kernels
 for name in "${networks[@]}"; do step "networks-$name" gpu "$bench" networks "$name"; done
+for name in siggraph17 scgan masks-gan; do step "first-picture-$name" torch python3 "$root/bench/first_picture.py" "$program" "$name"; done
 for name in "${entries[@]}"; do step "peers-$name" torch python3 "${peers[@]}" --only "$name" "${short[@]}"; done
 for name in "${entries[@]}"; do step "peers-$name-compiled" torch python3 "${peers[@]}" --only "$name" "${compiled[@]}"; done
 

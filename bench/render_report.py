@@ -25,6 +25,11 @@ def table(head, rows):
     return "\n".join(lines) + "\n"
 
 
+def others(fact):
+    """What a fact says that its row has no column for."""
+    return ", ".join(f"{key} {value}" for key, value in fact.items() if key not in ("fact", "network", "precision", "of"))
+
+
 def milliseconds(fact):
     return f"{fact['median_ms']:.3f} ({fact['p10_ms']:.3f}..{fact['p90_ms']:.3f})"
 
@@ -76,7 +81,9 @@ def render_peers(report):
                 rows.append((f["network"], shape, f["engine"], milliseconds(f), f"{ratio:.2f}" if ratio else ""))
         parts.append(f"**{what}**\n\n" + table(["network", "shape", "engine", "ms (p10..p90)", "time over cuhue's"], rows))
     memory = [(f["network"], f["engine"], f"{f['bytes'] / 2**20:.0f}") for f in facts(report, "memory")]
-    return "\n".join(parts + [table(["network", "engine", "MiB"], memory)])
+    agreement = [(f["network"], f["shape"], f["engine"], f"{f['error']:.1e}", f"{f['bound']:.0e}") for f in facts(report, "agreement")]
+    return "\n".join(parts + [table(["network", "engine", "MiB"], memory),
+                              table(["network", "shape", "engine", "error against PyTorch in fp32", "bound"], agreement)])
 
 
 def render_kernels(report):
@@ -89,9 +96,15 @@ def render_kernels(report):
 def render_tests(report):
     parity = [(f["network"], f["precision"], f["of"], f["side"], f"{f['error']:.2e}", f"{f['bound']:.0e}") for f in facts(report, "parity")]
     steady = [(f["network"], f["photos"], f["launches"], f["allocations"], f["leaked_bytes"], f["graph_nodes"]) for f in facts(report, "steady")]
+    repeats = [(f["network"], f["precision"], f["runs"], f["different"]) for f in facts(report, "repeats")]
+    systems = [(f["network"], f["precision"], f["of"], others(f)) for f in facts(report, "system")]
+    rest = [(kind, others(f)) for kind in ("out of memory", "poisoned context", "versions") for f in facts(report, kind)]
     return "\n".join(part for part in (
         table(["network", "precision", "what", "side", "worst error", "bound"], parity),
-        table(["network", "photos", "launches", "allocations", "leaked bytes", "graph nodes"], steady)) if part)
+        table(["system", "precision", "what", "found"], systems),
+        table(["network", "precision", "repeats", "with other bits"], repeats),
+        table(["network", "photos", "launches", "allocations", "leaked bytes", "graph nodes"], steady),
+        table(["also", "found"], rest)) if part)
 
 
 # ---- plots ----------------------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ std::vector<double> CudaProgram::device_seconds(int runs) {
   std::vector<double> seconds;
   network_.put(stream, [&] {
     for (int i = 0; i < runs; ++i)
-      seconds.push_back(network_.device().seconds([&](Stream s) { steps->launch(s); }, stream));
+      seconds.push_back(network_.device().seconds([&](Stream s) { network_.launch(*steps, s); }, stream));
   });
   network_.wait();
   return seconds;

@@ -43,7 +43,7 @@ struct HostStream : std::enable_shared_from_this<HostStream> {
   std::shared_ptr<Capture> capture;  // under way
   std::size_t lane = 0;              // in it
   std::vector<std::size_t> after;    // what its next piece comes behind
-  bool dry = false;                  // kernels that are started on it are dropped
+  bool dry = false;                  // what is not captured is dropped
 
   std::size_t end() {
     const std::lock_guard lock(mutex);
@@ -55,6 +55,7 @@ struct HostStream : std::enable_shared_from_this<HostStream> {
       after = {capture->pieces.size() - 1};
       return;
     }
+    if (dry) return;
     const std::lock_guard lock(mutex);
     kept.push_back(std::move(work));
   }
@@ -378,8 +379,7 @@ namespace simt {
 
 bool keeps(CUstream_st* stream, const std::function<void()>& work) {
   if (stream == nullptr) return false;
-  cuhue::test::HostStream& its = cuhue::test::host_stream(stream);
-  if (!its.dry || its.capture) its.keep(work);
+  cuhue::test::host_stream(stream).keep(work);
   return true;
 }
 

@@ -28,8 +28,8 @@ enum class BranchOrder : std::uint8_t {
 struct HostDeviceOptions {
   bool integrated = false;
   std::int64_t memory_bytes = std::int64_t{8} << 30;  // of the device; more is out of memory
-  // Kernels are accepted and counted, not run, and recordings too; memory is zero until somebody writes to
-  // it, and takes none of the host's before. For what is asked of work at full size but not what it computes.
+  // Work is accepted and counted, not done: kernels, copies, recordings. Memory is zero and takes none of the
+  // host's. For programs at full size, of which not the results are asked.
   bool dry = false;
 };
 

@@ -21,14 +21,27 @@ has() {
   [[ -z "$missing" ]]
 }
 
+# A packed build brings the libraries it was linked with (bench/gpu_pack.sh). Those that this machine lacks are used, or has
+# too old; not the others, which Python and its packages would get as well.
+bring_libraries() {
+  local used="$out/lib" lacking name
+  rm -rf "$used" && mkdir -p "$used"
+  export LD_LIBRARY_PATH="$used${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+  for _ in 1 2 3 4 5; do  # what is brought may lack others
+    lacking="$(find "$build" -type f -perm -u+x -not -path "$build/lib/*" -exec ldd {} \; 2>&1 |
+      sed -n 's/^[[:space:]]*\([^ ]*\) => not found.*/\1/p; s/^.*\/\([^/: ]*\): version .* not found.*/\1/p' | sort -u)"
+    [[ -n "$lacking" ]] || break
+    for name in $lacking; do [[ ! -e "$build/lib/$name" ]] || ln -sf "$build/lib/$name" "$used/$name"; done
+  done
+}
+
 find_machine() {
   gpu_name="" gpu_driver="" gpu_memory="" has_torch=0
   # Read once: a step must not find another machine than the one before it.
   IFS=, read -r gpu_name gpu_driver gpu_memory < <(nvidia-smi --query-gpu=name,driver_version,memory.total \
     --format=csv,noheader 2>/dev/null | head -n 1) || true
   gpu_driver="${gpu_driver# }" gpu_memory="${gpu_memory# }"
-  # A packed build brings the libraries it was linked with (bench/gpu_pack.sh).
-  [[ ! -d "$build/lib" ]] || export LD_LIBRARY_PATH="$build/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+  [[ ! -d "$build/lib" ]] || bring_libraries
   sanitizer="$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null || true)"
   # PyTorch's wheels bring cuDNN and cuBLAS: used where the system has none.
   local site

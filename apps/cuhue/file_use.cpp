@@ -53,7 +53,8 @@ void refuse_shared_outputs(std::span<const FileUse> outputs) {
     if (!is_file(output.path) || is_special(output.path)) continue;
     std::error_code error;
     fs::path path = fs::weakly_canonical(output.path, error);
-    const auto [other, fresh] = known.emplace(error ? output.path : std::move(path), &output);
+    if (error) path = output.path;
+    const auto [other, fresh] = known.emplace(std::move(path), &output);
     if (fresh) continue;
     throw Failure(CUHUE_USAGE, output.path.string() + ": both " + other->second->option + " and " +
                                    output.option + " would write it; name another file with one of them");

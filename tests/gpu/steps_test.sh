@@ -6,8 +6,15 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 usage() { :; }
 # shellcheck source=../gpu_steps.sh
 source "$root/tests/gpu_steps.sh"
+# A packed build: a program whose library is only there, and one that the machine has.
+pack="$1/steps-pack"
+rm -rf "$pack" && mkdir -p "$pack"/{apps,lib}
+pack="$(cd "$pack" && pwd)"
+cc -shared -fPIC -Wl,-soname,libbrought.so -o "$pack/lib/libbrought.so" -x c - <<<'int brought(void) { return 0; }'
+cc -o "$pack/apps/program" -x c - -L"$pack/lib" -lbrought <<<'int brought(void); int main(void) { return brought(); }'
+cp "$pack/lib/libbrought.so" "$pack/lib/libc.so.6"
 limit=1
-read_options steps_test steps --build "$1" --out "$1/steps" --only good,bad,slow,says-no,needs,late
+read_options steps_test steps --build "$pack" --out "$1/steps" --only good,bad,slow,says-no,needs,late,brought
 gpu_name="" sanitizer="" has_torch=0
 
 step good nothing bash -c 'echo "{\"fact\": \"made up\"}" >>"$CUHUE_GPU_FACTS"'
@@ -15,12 +22,14 @@ step bad nothing bash -c 'echo "a \"reason\" with a\\backslash"; exit 3'
 step slow nothing sleep 20
 step says-no nothing bash -c 'echo "nothing to do here"; exit 77'
 step needs gpu true
+step brought nothing "$pack/apps/program"
 step unasked nothing false
 budget=0
 step late nothing false
 if finish_report "$out/report.json" "steps" "$CUHUE_GPU_FACTS"; then echo "a failed step went unnoticed" && exit 1; fi
 
-expected="good passed|bad failed|slow failed|says-no skipped|needs skipped|unasked skipped|late skipped"
+[[ "$(ls "$out/lib")" == libbrought.so ]] || { echo "libraries that are used: $(ls "$out/lib")" && exit 1; }
+expected="good passed|bad failed|slow failed|says-no skipped|needs skipped|brought passed|unasked skipped|late skipped"
 found=""
 for i in "${!step_names[@]}"; do found+="${found:+|}${step_names[i]} ${step_states[i]}"; done
 [[ "$found" == "$expected" ]] || { echo "expected $expected, found $found" && exit 1; }

@@ -251,7 +251,7 @@ void Reader::read_symbols(std::uint64_t at, std::uint64_t heap, const std::strin
     work(entry);
     (void)file_.part(entry, kStep, kWhat);
     const std::string name = read_name(heap, number(entry, 8, kWhat));
-    const std::string below = path.empty() ? name : path + "/" + name;
+    const std::string below = std::string(path).append(path.empty() ? "" : "/").append(name);
     if (number(entry + 16, 4, kWhat) == kSoftLink)
       file_.fail(entry, object_name(below) + "is a soft link, which is not followed" + kRewrite);
     read_link(number(entry + 8, 8, kWhat), below, depth + 1);

@@ -29,7 +29,7 @@ struct List {
   void repeat(const std::string& scope, const std::string& module, const std::string& block, int count,
               const std::vector<Branch>& all) {
     for (int i = 1; i <= count; ++i) {
-      const std::string name = block + "_" + std::to_string(i);
+      const std::string name = (block + "_").append(std::to_string(i));
       residual(scope + "/" + name, module + "." + std::to_string(i - 1), name, all);
     }
   }

@@ -49,6 +49,7 @@ std::vector<std::byte> output_bytes(const std::string& name, const cuhue_detecti
   const auto count = static_cast<std::int64_t>(found.size());
   if (name == "classes") {
     std::vector<std::int32_t> classes;
+    classes.reserve(found.size());
     for (const auto& d : found) classes.push_back(d.class_index);
     return npy_of(NpyType::i32, {count}, classes);
   }
@@ -106,7 +107,7 @@ int run_detector(const RunOptions& options, const std::string& file, const NpyAr
                " beside the weights");
   for (const auto& [name, path] : options.outputs) {
     write_file(path, output_bytes(name, raw, array));
-    print_detail(path + ": " + name);
+    print_detail(std::string(path).append(": ").append(name));
   }
   if (!options.json.empty()) {
     write_json(options.json, Json{{"network", options.network},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -142,7 +143,7 @@ void SaliencyFiles::write_map(const ExtraCall& photos, std::size_t i, const std:
   for (std::int64_t y = 0; y < h; ++y) {
     for (std::int64_t x = 0; x < w; ++x) {
       const float v = std::clamp(values[static_cast<std::size_t>(y * w + x)], 0.0f, 1.0f);
-      const auto level = static_cast<std::uint16_t>(v * 65535.0f + 0.5f);
+      const auto level = static_cast<std::uint16_t>(std::lround(v * 65535.0f));
       std::memcpy(static_cast<std::byte*>(to.data) + y * to.stride + 2 * x, &level, sizeof level);
     }
   }

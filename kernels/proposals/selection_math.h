@@ -17,9 +17,9 @@ CUHUE_HD float anchor_logit(const AnchorLevel& l, int index) {
 }
 
 CUHUE_HD Box anchor_box(const AnchorLevel& l, int index) {
-  const int pixel = index / kAnchorRatios;
+  const int pixel = index / kAnchorRatios, row = pixel / l.w;
   const Box& cell = l.cells[index % kAnchorRatios];
-  const float x = static_cast<float>(pixel % l.w) * l.stride, y = static_cast<float>(pixel / l.w) * l.stride;
+  const float x = static_cast<float>(pixel % l.w) * l.stride, y = static_cast<float>(row) * l.stride;
   return {cell.x0 + x, cell.y0 + y, cell.x1 + x, cell.y1 + y};
 }
 

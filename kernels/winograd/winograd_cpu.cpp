@@ -234,7 +234,8 @@ std::size_t winograd_scratch_bytes(const WinogradPlan& plan) {
 double winograd_cost(const WinogradPlan& plan) {
   const auto tiles = static_cast<double>(plan.tiles);
   const auto in = static_cast<double>(divide_up(plan.shape.in.c, 16));
-  const auto out = static_cast<double>(panels_of(plan) * plan.panel / 16);
+  const std::int64_t out_blocks = panels_of(plan) * plan.panel / 16;
+  const auto out = static_cast<double>(out_blocks);
   const auto passes =
       static_cast<double>(divide_up(divide_up(plan.tiles, plan.block_tiles), plan.blocks_at_once));
   const double rate = plan.shape.has_phases() ? 0.7 : 0.85;  // of the peak, measured

@@ -63,7 +63,8 @@ void Colorizer::find_labels(const ConstPixelView& /*photo*/, const ColorizeOptio
 std::size_t Colorizer::classes(std::size_t /*index*/, std::span<ClassGuess> /*guesses*/) const {
   throw Error(Status::usage, "this system tells no classes; use system 'koalarization'");
 }
-void Colorizer::set_detections(std::size_t /*photo*/, Detections /*detections*/) {
+void Colorizer::set_detections(std::size_t /*photo*/,
+                               Detections /*detections*/) {  // NOLINT: overrides keep them
   no_objects();
 }
 void Colorizer::clear_detections() {

@@ -65,6 +65,24 @@ TEST_CASE("capture: the same work step by step, and again") {
   }
 }
 
+TEST_CASE("capture: what may wait or moves memory is refused meanwhile, and not afterwards") {
+  HostDevice device;
+  const cuda::OwnedStream other(std::shared_ptr<HostDevice>(&device, [](HostDevice*) {}));
+  const auto event = device.create_event();
+  void* const memory = device.allocate(64, "a block");
+  const auto captured = [&](auto&& work) { return device.record([&](Stream) { work(); }); };
+  CHECK_THROWS_AS(captured([&] { device.allocate(1, "more"); }), std::logic_error);
+  CHECK_THROWS_AS(captured([&] { device.allocate_pinned(1, "more"); }), std::logic_error);
+  CHECK_THROWS_AS(captured([&] { device.synchronize(other.get()); }), std::logic_error);
+  CHECK_THROWS_AS(captured([&] { event->synchronize(); }), std::logic_error);
+  CHECK_THROWS_AS(captured([&] { captured([] {}); }), std::logic_error);
+  captured([&] { device.release(memory); });
+  CHECK(device.damaged() == 1);
+  device.release(memory);
+  CHECK(device.damaged() == 1);
+  device.synchronize(other.get());
+}
+
 TEST_CASE("capture: a branch that nobody joins, and events of elsewhere, are errors") {
   Stage stage;
   CHECK_THROWS_AS(stage.device->record([&](Stream s) {

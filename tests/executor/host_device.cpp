@@ -83,6 +83,14 @@ struct HostStream : std::enable_shared_from_this<HostStream> {
 
 namespace {
 
+// Of this thread, under way. CUDA then refuses it all that may wait or move memory (thread-local capture
+// mode).
+thread_local int captures = 0;
+
+void refuse_in_capture(const char* what) {
+  if (captures > 0) throw std::logic_error(std::string(what) + " while a capture is under way");
+}
+
 HostStream& host_stream(Stream stream) {
   if (stream == nullptr) throw std::logic_error("the device's streams are made by create_stream()");
   return *reinterpret_cast<HostStream*>(stream);
@@ -101,6 +109,7 @@ class HostEvent final : public cuda::Event {
     }
   }
   void synchronize() override {
+    refuse_in_capture("waiting for an event");
     if (captured_) throw std::logic_error("the host waits for an event of a capture");
     if (stream_) stream_->run_until(number_);
   }
@@ -217,6 +226,7 @@ void HostDevice::check() const {
 
 void* HostDevice::take(std::map<void*, std::int64_t>& blocks, std::int64_t bytes, std::string_view what) {
   check();
+  refuse_in_capture("allocating memory");
   const std::lock_guard lock(mutex_);
   std::int64_t free = facts_.total_bytes;
   for (const auto& [memory, its_bytes] : device_blocks_) free -= its_bytes;
@@ -236,6 +246,7 @@ void* HostDevice::take(std::map<void*, std::int64_t>& blocks, std::int64_t bytes
 void HostDevice::give(std::map<void*, std::int64_t>& blocks, void* memory) noexcept {
   const std::lock_guard lock(mutex_);
   try {
+    refuse_in_capture("releasing memory");
     const auto block = blocks.extract(memory);
     if (block.empty()) throw std::logic_error("not a block of this device");
     free_block(memory, block.mapped());
@@ -292,6 +303,7 @@ void HostDevice::destroy_stream(Stream stream) noexcept {
 
 void HostDevice::synchronize(Stream stream) {
   check();
+  refuse_in_capture("waiting for a stream");
   HostStream& s = host_stream(stream);
   s.run_until(s.end());
 }
@@ -338,10 +350,13 @@ void HostDevice::launch(const std::function<void()>& work) {
 }
 
 std::unique_ptr<cuda::Recording> HostDevice::record(const std::function<void(Stream)>& work) {
+  refuse_in_capture("a capture");
   const auto capture = std::make_shared<Capture>();
   const auto origin = std::make_shared<HostStream>();
   origin->join(capture);
+  ++captures;
   const auto end = [&] {
+    --captures;
     for (const auto& stream : capture->streams) stream->capture.reset();
   };
   try {

@@ -1,10 +1,14 @@
-// Device memory of a GPU, with guard bytes.
+// Device memory of a GPU, with guard bytes. A sanitizer sees more without them: with CUHUE_TEST_MEMORY=exact blocks
+// have no guards, so that it notices a read beyond the end; with =unwritten they are not filled either, so that it
+// notices a read of what nobody wrote (tests that look for the filling then fail).
 #include <cuda_runtime.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/executor/device_array.h"
@@ -14,6 +18,17 @@ namespace {
 
 constexpr std::size_t kGuard = 256;
 constexpr unsigned char kGuardByte = 0xA5, kPoison = 0xCD;
+
+bool memory_is(std::string_view how) {
+  const char* asked = std::getenv("CUHUE_TEST_MEMORY");
+  return asked != nullptr && asked == how;
+}
+
+// Asked once: a block is released as it was allocated.
+bool guarded() {
+  static const bool answer = !memory_is("exact") && !memory_is("unwritten");
+  return answer;
+}
 
 void check(cudaError_t error) {
   if (error != cudaSuccess) throw std::runtime_error(std::string("CUDA: ") + cudaGetErrorString(error));
@@ -31,6 +46,11 @@ bool device_present() {
 // [size, guard | data | guard]
 void* device_allocate(std::size_t bytes) {
   void* memory = nullptr;
+  if (!guarded()) {
+    check(cudaMalloc(&memory, bytes > 0 ? bytes : 1));
+    if (!memory_is("unwritten")) check(cudaMemset(memory, kPoison, bytes));
+    return memory;
+  }
   check(cudaMalloc(&memory, 2 * kGuard + bytes));
   auto* start = static_cast<unsigned char*>(memory);
   check(cudaMemset(start, kGuardByte, 2 * kGuard + bytes));
@@ -40,6 +60,7 @@ void* device_allocate(std::size_t bytes) {
 }
 
 void device_free(void* data) {
+  if (!guarded()) return check(cudaFree(data));
   auto* start = static_cast<unsigned char*>(data) - kGuard;
   if (std::uncaught_exceptions() > 0) {  // says what is wrong already
     (void)cudaFree(start);

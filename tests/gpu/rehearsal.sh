@@ -22,7 +22,7 @@ TEXT
 cat >"$folder/machine/compute-sanitizer" <<'TEXT'
 #!/usr/bin/env bash
 while [[ "${1:-}" == --* ]]; do
-  [[ " --tool --error-exitcode --print-limit --leak-check " == *" $1 "* ]] || exit 9
+  [[ " --tool --error-exitcode --print-limit --leak-check --kernel-name --report-api-errors --check-api-memory-access --check-exit-code " == *" $1 "* ]] || exit 9
   shift 2
 done
 exec "$@"
@@ -32,7 +32,7 @@ export PATH="$folder/machine:$PATH"
 
 failed=0
 "$root/tests/gpu.sh" --build "$folder/build" --out "$folder/tests" --limit 900 \
-  --only devices,parity,steady,errors,memcheck-network || failed=1
+  --only devices,parity,steady,errors,memcheck-network,initcheck-network || failed=1
 CUHUE_EXECUTOR=dry "$root/bench/gpu.sh" --build "$folder/build" --out "$folder/bench" \
   --only devices,ceilings,networks-lite,kernels,networks-mask-rcnn || failed=1
 if ((failed)); then
@@ -44,7 +44,7 @@ python3 - "$folder" <<'TEXT'
 import json, pathlib, sys
 folder = pathlib.Path(sys.argv[1])
 EXPECTED = {  # step: the facts that it must leave
-    "tests": {"devices": (), "parity": ("parity", "system"), "steady": ("repeats", "steady"), "errors": ("out of memory",), "memcheck-network": ()},
+    "tests": {"devices": (), "parity": ("parity", "system"), "steady": ("repeats", "steady"), "errors": ("out of memory",), "memcheck-network": (), "initcheck-network": ()},
     "bench": {"devices": (), "ceilings": ("ceiling",), "networks-lite": ("forward", "photo", "layer"), "kernels": ("kernel",), "networks-mask-rcnn": ()},
 }
 for what, steps in EXPECTED.items():

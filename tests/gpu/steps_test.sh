@@ -14,7 +14,7 @@ cc -shared -fPIC -Wl,-soname,libbrought.so -o "$pack/lib/libbrought.so" -x c - <
 cc -o "$pack/apps/program" -x c - -L"$pack/lib" -lbrought <<<'int brought(void); int main(void) { return brought(); }'
 cp "$pack/lib/libbrought.so" "$pack/lib/libc.so.6"
 limit=1
-read_options steps_test steps --build "$pack" --out "$1/steps" --only good,bad,slow,says-no,needs,late,brought
+read_options steps_test steps --build "$pack" --out "$1/steps" --only good,bad,slow,says-no,needs,late,brought,refused,found
 gpu_name="" sanitizer="" has_torch=0
 
 step good nothing bash -c 'echo "{\"fact\": \"made up\"}" >>"$CUHUE_GPU_FACTS"'
@@ -23,13 +23,16 @@ step slow nothing sleep 20
 step says-no nothing bash -c 'echo "nothing to do here"; exit 77'
 step needs gpu true
 step brought nothing "$pack/apps/program"
+gpu_name="made up" sanitizer=true
+step refused sanitizer bash -c 'echo "========= Error: Device not supported."; exit 1'
+step found sanitizer bash -c 'echo "========= ERROR SUMMARY: 1 error"; exit 1'
 step unasked nothing false
 budget=0
 step late nothing false
 if finish_report "$out/report.json" "steps" "$CUHUE_GPU_FACTS"; then echo "a failed step went unnoticed" && exit 1; fi
 
 [[ "$(ls "$out/lib")" == libbrought.so ]] || { echo "libraries that are used: $(ls "$out/lib")" && exit 1; }
-expected="good passed|bad failed|slow failed|says-no skipped|needs skipped|brought passed|unasked skipped|late skipped"
+expected="good passed|bad failed|slow failed|says-no skipped|needs skipped|brought passed|refused skipped|found failed|unasked skipped|late skipped"
 found=""
 for i in "${!step_names[@]}"; do found+="${found:+|}${step_names[i]} ${step_states[i]}"; done
 [[ "$found" == "$expected" ]] || { echo "expected $expected, found $found" && exit 1; }

@@ -39,15 +39,18 @@ mapfile -t networks < <("$program" run --list 2>/dev/null | sed -n 's/^\([a-z0-9
 mapfile -t entries < <(sed -n 's/^    "\([a-z0-9-]*\)": Compared(.*/\1/p' "$root/bench/peers/networks.py" | grep -vxE 'lite|eccv16')
 
 peers=("$root/bench/peers_gpu.py" --library "$build/runtime/libcuhue.so")
-full=() short=(--rounds 3 --shapes 1 --variants "eager fp32,eager tf32,eager fp16,graph fp16")
+# What torch.compile makes stands by itself: how long it searches is nobody's guess, and the others' figures must not wait.
+uncompiled="eager fp32,eager tf32,eager fp16,graph fp16"
+full=(--variants "$uncompiled") short=(--rounds 3 --shapes 1 --variants "$uncompiled")
 compiled=(--rounds 3 --shapes 1 --variants "eager fp32,compiled fp16,compiled tf32")
-((!quick)) || full=(--rounds 3 --shapes 1,8 --variants "eager fp32,eager fp16,graph fp16,compiled fp16")
+((!quick)) || full=(--rounds 3 --shapes "1,8" --variants "$uncompiled")
 
 step devices gpu "$program" devices --json -
 step ceilings gpu "$bench" ceilings
 for name in lite eccv16; do step "networks-$name" gpu "$bench" networks "$name"; done
 for name in lite eccv16; do step "peers-$name" torch python3 "${peers[@]}" --only "$name" "${full[@]}"; done
 for name in lite eccv16; do step "first-picture-$name" torch python3 "$root/bench/first_picture.py" "$program" "$name"; done
+for name in lite eccv16; do step "peers-$name-compiled" torch python3 "${peers[@]}" --only "$name" "${compiled[@]}"; done
 step kernels gpu "$bench" kernels
 for name in "${networks[@]}"; do step "networks-$name" gpu "$bench" networks "$name"; done
 for name in siggraph17 scgan masks-gan; do step "first-picture-$name" torch python3 "$root/bench/first_picture.py" "$program" "$name"; done

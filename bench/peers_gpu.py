@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT / "bench" / "peers"), str(ROOT / "tests" / "golden")]
 
 VARIANTS = ["eager fp32", "eager tf32", "eager fp16", "graph fp16", "compiled fp16", "compiled tf32"]
 # Of max|ab|, against PyTorch's eager fp32: more is another network, and its speed says nothing.
+# Of a detector, the part of its objects that may be others.
 AGREEMENT = {"fp32": 1e-3, "tf32": 3e-2, "fp16": 3e-2}
 
 
@@ -112,7 +113,22 @@ def shape_of(text, entry):
     return (n, *(size or entry.size))
 
 
-def compare_forward(options, engines, name, shape, inputs):
+def largest_error(outputs, reference):
+    return max(float(abs(a - b).max() / abs(b).max()) for a, b in zip(outputs, reference))
+
+
+def missed_objects(found, reference):
+    """The part of the reference's objects (boxes, scores, classes) that has no counterpart: same class, boxes within 2 % of their size."""
+    (boxes, _, classes), (others, _, kinds) = reference, found
+    missed = abs(len(boxes) - len(others))
+    for box, kind in zip(boxes, classes):
+        side = max(box[2] - box[0], box[3] - box[1], 1)
+        near = [k == kind and abs(other - box).max() < 0.02 * side for other, k in zip(others, kinds)]
+        missed += not any(near)
+    return missed / max(len(boxes), 1)
+
+
+def compare_forward(options, engines, name, shape, inputs, detector):
     """Outputs first; then those that agree with PyTorch's eager fp32, in turns."""
     reference, usable = None, []
     for engine in engines:
@@ -130,7 +146,7 @@ def compare_forward(options, engines, name, shape, inputs):
         return
     runs = {}
     for engine, y in usable:
-        error = max(float(abs(a - b).max() / abs(b).max()) for a, b in zip(y, reference))
+        error = (missed_objects if detector else largest_error)(y, reference)
         fact(fact="agreement", engine=engine.label, network=name, shape=shape, error=error, bound=AGREEMENT[engine.precision])
         if error <= AGREEMENT[engine.precision]:
             runs[engine.label] = engine, lambda e=engine: e.forward(inputs)
@@ -153,38 +169,48 @@ def compare_photos(options, torch, np, engines, name):
             runs[engine.label] = engine, engine.photo_on_device(on_device)
         except Exception as error:  # pylint: disable=broad-except
             fact(fact="peer", engine=engine.label, network=name, photo=options.photo, what="photo, on the device", failed=failure(error))
-    in_turns(options, runs, lambda work: device(torch, work, options.seconds), network=name, photo=options.photo,
-             what="photo, on the device")
+    # On a stream of its own: the default one has no handle that a library could be given.
+    torch.cuda.synchronize()
+    with torch.cuda.stream(torch.cuda.Stream()):
+        in_turns(options, runs, lambda work: device(torch, work, options.seconds), network=name, photo=options.photo,
+                 what="photo, on the device")
+    torch.cuda.synchronize()
 
 
 def compare(options, torch, np, name, plan_cache):
-    from gpu_engines import PHOTOS, Cuhue, Torch
+    from gpu_engines import PHOTOS, Cuhue, CuhueDetectorOnGpu, Torch, TorchDetectorOnGpu
     from networks import COMPARED, inputs_of, reference_module
 
     entry, where = COMPARED[name], torch.device(options.device)
     on_gpu = options.device == "cuda"
-    makers = [lambda p=p: Cuhue(str(options.library), name, p, plan_cache, where) for p in (("fp32", "tf32", "fp16") if on_gpu else ("fp32",))]
-    module = reference_module(name)
-    makers += [lambda v=v: Torch(copy.deepcopy(module), name, v, where) for v in options.variants.split(",") if on_gpu or v == "eager fp32"]
+    ours = CuhueDetectorOnGpu if entry.detector else Cuhue
+    makers = [lambda p=p: ours(str(options.library), name, p, plan_cache, where) for p in (("fp32", "tf32", "fp16") if on_gpu else ("fp32",))]
+    variants = [v for v in options.variants.split(",") if on_gpu or v == "eager fp32"]
+    if entry.detector:
+        makers += [lambda v=v: TorchDetectorOnGpu(name, v, where) for v in variants]
+    else:
+        module = reference_module(name)
+        makers += [lambda v=v: Torch(copy.deepcopy(module), name, v, where) for v in variants]
     engines = []
     for make in makers:
         try:
             engines.append(make())
         except Exception as error:  # pylint: disable=broad-except
             fact(fact="peer", what="load", engine="an engine", network=name, shape="", failed=failure(error))
-    with torch.inference_mode():
+    with torch.no_grad():
         for text in options.shapes.split(","):
             n, h, w = shape_of(text, entry)
-            if entry.one_size and (h, w) != entry.size:
+            if (entry.one_size and (h, w) != entry.size) or (entry.detector and n > 1):
                 continue
-            compare_forward(options, engines, name, f"{n}x{h}x{w}", inputs_of(name, n, h, w))
+            compare_forward(options, engines, name, f"{n}x{h}x{w}", inputs_of(name, n, h, w), entry.detector)
         if name in PHOTOS:
             compare_photos(options, torch, np, engines, name)
         small = inputs_of(name, 1, *(entry.size if on_gpu else shape_of(options.shapes.split(",")[0], entry)[1:]))
         for engine in engines:
             try:
                 engine.settings()
-                fact(fact="memory", engine=engine.label, network=name, bytes=engine.peak_bytes(small))
+                if (peak := engine.peak_bytes(small)) is not None:
+                    fact(fact="memory", engine=engine.label, network=name, bytes=peak)
             except Exception as error:  # pylint: disable=broad-except
                 fact(fact="peer", what="memory", engine=engine.label, network=name, shape="", failed=failure(error))
     for engine in engines:

@@ -22,18 +22,21 @@ class TorchDetector(Torch):
         import mask_rcnn_network as reference
         torch.set_num_threads(spec["threads"])
         torch.set_num_interop_threads(1)
+        self.device, self.dtype = torch.device(spec.get("device", "cpu")), getattr(torch, spec.get("dtype", "float32"))
         self.torch, self.ops, self.network, self.anchors = torch, torchvision.ops, reference.MaskRcnn(), []
+        self.network.state = {key: self.placed(value) for key, value in self.network.state.items()}
+        self.network.folded = {key: tuple(map(self.placed, pair)) for key, pair in self.network.folded.items()}
         _, height, width, _ = spec["inputs"]["image"]
         for level in range(2, 7):
             stride = 2**level
             rows, columns = (-(-(-(-side // 32) * 32) // stride) for side in (height, width))
             cells = reference.anchors(level, rows, columns)
-            self.anchors.append(torch.from_numpy(cells.astype("float32")))
-        self.mean = torch.from_numpy(reference.MEAN).view(1, 3, 1, 1)
+            self.anchors.append(torch.from_numpy(cells.astype("float32")).to(self.device))
+        self.mean = torch.from_numpy(reference.MEAN).view(1, 3, 1, 1).to(self.device)
 
     def decode(self, boxes, deltas, weights):
         torch = self.torch
-        size, moves = boxes[:, 2:] - boxes[:, :2], deltas / torch.tensor(weights)
+        size, moves = boxes[:, 2:] - boxes[:, :2], deltas / deltas.new_tensor(weights)
         centre = moves[:, :2] * size + boxes[:, :2] + 0.5 * size
         half = 0.5 * torch.exp(moves[:, 2:].clamp(max=4.135166556742356)) * size
         return torch.cat((centre - half, centre + half), 1)
@@ -84,31 +87,38 @@ class TorchDetector(Torch):
             x0, y0 = (box[:2].floor().int() - 1).clamp(min=0).tolist()
             x1, y1 = (box[2:].ceil().int() + 1).tolist()
             x1, y1 = min(x1, width), min(y1, height)
-            gx = (torch.arange(x0, x1) + 0.5 - box[0]) / (box[2] - box[0]) * 2 - 1
-            gy = (torch.arange(y0, y1) + 0.5 - box[1]) / (box[3] - box[1]) * 2 - 1
+            gx = (torch.arange(x0, x1, device=box.device) + 0.5 - box[0]) / (box[2] - box[0]) * 2 - 1
+            gy = (torch.arange(y0, y1, device=box.device) + 0.5 - box[1]) / (box[3] - box[1]) * 2 - 1
             grid = torch.stack((gx.expand(len(gy), -1), gy[:, None].expand(-1, len(gx))), -1)[None]
-            whole = torch.zeros((height, width), dtype=torch.bool)
+            whole = torch.zeros((height, width), dtype=torch.bool, device=box.device)
             whole[y0:y1, x0:x1] = torch.nn.functional.grid_sample(mask[None, None], grid, align_corners=False)[0, 0] >= 0.5
             pasted.append(whole)
         return pasted
 
+    def placed(self, weight):
+        weight = weight.to(self.device, self.dtype)
+        return weight.to(memory_format=self.torch.channels_last) if self.device.type == "cuda" and weight.dim() == 4 else weight
+
     def run(self, x):
         torch = self.torch
         with torch.inference_mode():
-            picture = torch.from_numpy(x["image"])  # [1, H, W, 3]; of the network's own size
+            picture = torch.from_numpy(x["image"]).to(self.device)  # [1, H, W, 3]; of the network's own size
             height, width = picture.shape[1:3]
             image = picture.permute(0, 3, 1, 2).float() - self.mean
             image = torch.nn.functional.pad(image, (0, -width % 32, 0, -height % 32)).contiguous()
-            taps = self.network.features(image)
+            # Layers in their weights' type; what stands between them in fp32, as under PyTorch's autocast.
+            taps = {name: tap.float() for name, tap in self.network.features(image.to(self.dtype)).items() if not name.startswith("res")}
             boxes = self.proposals(taps, height, width)
-            logits, deltas = self.network.box_head(self.crops(taps, boxes, 7))
-            boxes, scores, classes = self.found(logits, deltas, boxes, height, width)
-            masks = self.network.mask_head(self.crops(taps, boxes, 14))
-            masks = torch.sigmoid(masks[torch.arange(len(boxes)), classes])
+            logits, deltas = self.network.box_head(self.crops(taps, boxes, 7).to(self.dtype))
+            boxes, scores, classes = self.found(logits.float(), deltas.float(), boxes, height, width)
+            masks = self.network.mask_head(self.crops(taps, boxes, 14).to(self.dtype))
+            masks = torch.sigmoid(masks[torch.arange(len(boxes), device=boxes.device), classes].float())
             good = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
             boxes, scores, classes, masks = boxes[good], scores[good], classes[good], masks[good]
-            self.paste(masks, boxes, height, width)
-            return [boxes.numpy(), scores.numpy(), classes.numpy().astype("float32")]
+            pasted = self.paste(masks, boxes, height, width)
+            if pasted and self.device.type != "cpu":
+                torch.stack(pasted).cpu()
+            return [found.float().cpu().numpy() for found in (boxes, scores, classes)]
 
 
 class CuhueDetector(Cuhue):

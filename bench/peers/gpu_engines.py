@@ -5,11 +5,13 @@ colorize(photo): [h, w, 3] uint8 on the host -> the same size on the host, for t
 hold the pieces on the device, for timing by CUDA events.
 """
 import ctypes
+import pathlib
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from detectors import CuhueDetector, TorchDetector
 from networks import COMPARED, network_of
 from worker import Cuhue as CpuCuhue
 
@@ -72,7 +74,7 @@ class Torch:
         if mode == "compiled":
             import torch._inductor.config as inductor
             inductor.freezing = True
-            self.call = torch.compile(self.module, mode="max-autotune")
+            self.call = torch.compile(self.module, mode="max-autotune", dynamic=False)  # a plan a shape
         self.graphs = {}
 
     def settings(self):
@@ -119,21 +121,26 @@ class Torch:
     def photo_on_device(self, photo):
         return self.prepared("photo", lambda p: pipeline(self.network, self.name, p), photo)
 
+    def no_grad(self):
+        """Compiled with frozen weights it must not be in inference mode."""
+        return torch.no_grad() if self.mode == "compiled" else torch.inference_mode()
+
     def forward(self, x):
         self.settings()
-        with torch.inference_mode():
+        with self.no_grad():
             inputs = [torch.from_numpy(values).to(self.device) for values in x.values()]
             return [y.float().cpu().numpy() for y in self.prepared("network", self.network, *inputs)()]
 
     def colorize(self, photo):
         self.settings()
-        with torch.inference_mode():
+        with self.no_grad():
             return self.photo_on_device(torch.from_numpy(photo).to(self.device))().cpu().numpy()
 
     def peak_bytes(self, x):
-        """Of one pass, with the weights; 0 where PyTorch does not count."""
-        if self.device.type != "cuda":
-            return 0
+        """Of one pass, with the weights, and what a graph keeps; None where PyTorch does not tell (compiled, CPU)."""
+        if self.device.type != "cuda" or self.mode == "compiled":
+            return None
+        self.graphs = {}
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
@@ -164,6 +171,7 @@ class Cuhue(CpuCuhue):
         _fields_ = [("struct_size", ctypes.c_size_t), ("weight_bytes", ctypes.c_int64), ("arena_bytes", ctypes.c_int64)]
 
     RGB8, ON_DEVICE = 3, 1
+    KIND = "network"  # what self.network is a handle of
 
     def __init__(self, library, name, precision, plan_cache, device):  # pylint: disable=super-init-not-called
         self.entry = COMPARED[name]
@@ -173,7 +181,7 @@ class Cuhue(CpuCuhue):
                                      plan_cache=str(plan_cache).encode(), tune=1)
         self.call("cuhue_engine_create", ctypes.byref(options), ctypes.byref(self.engine))
         self.call("cuhue_weights_formula", network_of(name).encode(), ctypes.byref(self.weights))
-        self.call("cuhue_network_create", self.engine, self.weights, ctypes.byref(self.network))
+        self.create_network()
         if name in PHOTOS:
             weights = (ctypes.c_void_p * 1)(self.weights)
             self.call("cuhue_colorizer_create", self.engine, None, weights, ctypes.c_size_t(1), ctypes.byref(self.colorizer))
@@ -213,7 +221,7 @@ class Cuhue(CpuCuhue):
 
     def peak_bytes(self, _):
         total = 0
-        for kind, handle in (("network", self.network), ("colorizer", self.colorizer)):
+        for kind, handle in ((self.KIND, self.network), ("colorizer", self.colorizer)):
             if not handle:
                 continue
             memory = self.Memory(ctypes.sizeof(self.Memory))
@@ -223,8 +231,44 @@ class Cuhue(CpuCuhue):
 
     def close(self):
         """Its memory goes before the next network comes."""
-        for kind, handle in (("colorizer", self.colorizer), ("network", self.network), ("weights", self.weights), ("engine", self.engine)):
+        for kind, handle in (("colorizer", self.colorizer), (self.KIND, self.network), ("weights", self.weights), ("engine", self.engine)):
             free = getattr(self.library, f"cuhue_{kind}_free")
             free.restype = None
             free(handle)
             handle.value = None
+
+
+# ---- a detector: a picture to boxes, scores and classes, masks made and brought to the host --------------------------
+
+
+class TorchDetectorOnGpu(TorchDetector):
+    """variant: eager fp32, eager tf32, eager fp16. What it finds decides shapes: neither a graph nor a compiler takes it whole."""
+
+    def __init__(self, name, variant, device):
+        mode, self.precision = variant.split()
+        if mode != "eager":
+            raise RuntimeError("a detector's shapes depend on what it finds")
+        golden = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden"
+        super().__init__({"golden_dir": str(golden), "threads": torch.get_num_threads(), "inputs": {"image": (1, *COMPARED[name].size, 3)},
+                          "device": device.type, "dtype": "float16" if self.precision == "fp16" else "float32"})
+        self.label = f"torch {variant}"
+
+    settings = Torch.settings
+
+    def forward(self, x):
+        self.settings()
+        return self.run(x)
+
+    def peak_bytes(self, x):
+        if self.device.type != "cuda":
+            return None
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        self.forward(x)
+        weights = [*self.network.state.values(), *(w for pair in self.network.folded.values() for w in pair)]
+        return torch.cuda.max_memory_allocated() - before + sum(w.numel() * w.element_size() for w in weights)
+
+
+class CuhueDetectorOnGpu(CuhueDetector, Cuhue):
+    KIND = "detector"

@@ -7,6 +7,7 @@
 #include <cuda_runtime.h>
 #endif
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -36,15 +37,20 @@ T* dynamic_shared() {
 
 #else
 
+// Of a block, on every GPU from compute capability 8.0 on: no kernel of ours uses more.
+constexpr std::size_t kMostShared = 96 * 1024;
+
 // Throws LaunchError. Works while a stream is being captured.
 template <class... P, class... A>
 void launch(void (*kernel)(P...), const LaunchShape& shape, Stream stream, A... args) {
   constexpr std::size_t kWithoutAsking = 48 * 1024;
   cudaError_t error = cudaSuccess;
   if (shape.shared_bytes > kWithoutAsking) {
+    // The same for every launch of a kernel: what one thread asks for must not lower what another is about to
+    // use.
     error = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
                                  cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                 static_cast<int>(shape.shared_bytes));
+                                 static_cast<int>(std::max(shape.shared_bytes, kMostShared)));
   }
   // Not `<<<>>>`, whose only answer is the last error of this thread: that may be the application's own.
   std::tuple<P...> values(static_cast<P>(args)...);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernels/core/launch.cuh"
 #include "kernels/mask_paste/mask_paste.h"
 #include "kernels/mask_paste/mask_paste_math.h"
@@ -8,24 +10,28 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int kWordBits = 32;
+constexpr int kMasksAtOnce = 4;
 
-// A warp a word of one mask's bits.
+// A warp the same word of every mask's bits, in turns with the other rows of blocks: most photos have few of
+// the masks that there is memory for.
 __global__ void paste_kernel(MaskPasteDeviceParams p, int words, int row_words) {
-  const auto mask = static_cast<int>(blockIdx.y);
-  if (mask >= *p.found) return;
   const auto word = static_cast<int>((blockIdx.x * blockDim.x + threadIdx.x) / kWordBits);
   const int lane = static_cast<int>(threadIdx.x) % kWordBits;
   if (word >= words) return;
   const int y = word / row_words, x = word % row_words * kWordBits + lane;
-  const float* b = p.boxes + 4 * mask;
-  // A pixel more than the box, as the twin's rectangle.
-  const bool near =
-      x < p.w && static_cast<float>(x) >= floorf(b[0]) - 1.0f && static_cast<float>(x) < ceilf(b[2]) + 1.0f &&
-      static_cast<float>(y) >= floorf(b[1]) - 1.0f && static_cast<float>(y) < ceilf(b[3]) + 1.0f;
-  const bool covered = near && mask_covers(p.masks + mask * kMaskSize * kMaskSize, mask_tap(y, b[1], b[3]),
-                                           mask_tap(x, b[0], b[2]));
-  const unsigned bits = __ballot_sync(0xffffffffu, covered);
-  if (lane == 0) p.out[static_cast<std::int64_t>(mask) * words + word] = bits;
+  const int found = *p.found;
+  for (auto mask = static_cast<int>(blockIdx.y); mask < found; mask += static_cast<int>(gridDim.y)) {
+    const float* b = p.boxes + 4 * mask;
+    // A pixel more than the box, as the twin's rectangle.
+    const bool near = x < p.w && static_cast<float>(x) >= floorf(b[0]) - 1.0f &&
+                      static_cast<float>(x) < ceilf(b[2]) + 1.0f &&
+                      static_cast<float>(y) >= floorf(b[1]) - 1.0f &&
+                      static_cast<float>(y) < ceilf(b[3]) + 1.0f;
+    const bool covered = near && mask_covers(p.masks + mask * kMaskSize * kMaskSize, mask_tap(y, b[1], b[3]),
+                                             mask_tap(x, b[0], b[2]));
+    const unsigned bits = __ballot_sync(0xffffffffu, covered);
+    if (lane == 0) p.out[static_cast<std::int64_t>(mask) * words + word] = bits;
+  }
 }
 
 __global__ void scale_kernel(BoxScaleParams p) {
@@ -55,7 +61,8 @@ void mask_paste_cuda(const MaskPasteDeviceParams& p, Stream stream) {
   const std::int64_t row_words = (p.w + kWordBits - 1) / kWordBits;
   const int words = checked_int(p.h * row_words * kWordBits) / kWordBits;
   if (words == 0 || p.most == 0) return;
-  const dim3 grid(blocks_for(words, kThreads / kWordBits), static_cast<unsigned>(p.most));
+  const dim3 grid(blocks_for(words, kThreads / kWordBits),
+                  static_cast<unsigned>(std::min(p.most, kMasksAtOnce)));
   launch(paste_kernel, {grid, kThreads}, stream, p, words, static_cast<int>(row_words));
 }
 

@@ -119,18 +119,19 @@ __device__ inline bool survives(SelectionShared& s, const Box& mine, bool presen
   __syncthreads();
   const int chunks = (count + kSelectionWarp - 1) / kSelectionWarp;
   for (int chunk = 0; chunk < chunks; ++chunk) {
-    unsigned word = s.alive[chunk];
     if (warp == chunk) {  // among themselves, one after another
+      unsigned word = s.alive[chunk];
       for (int b = 0; b < kSelectionWarp; ++b) {
         if ((word >> b & 1u) == 0) continue;
         const bool gone = lane > b && (word >> lane & 1u) != 0 &&
                           suppresses(as_box(s.boxes[chunk * kSelectionWarp + b]), mine, threshold);
         word &= ~__ballot_sync(0xffffffffu, gone);
       }
+      __syncwarp();  // all have read what is written now: a ballot alone orders no memory
       if (lane == 0) s.alive[chunk] = word;
     }
     __syncthreads();
-    word = s.alive[chunk];
+    const unsigned word = s.alive[chunk];
     if (warp > chunk) {  // those behind, by what is left of these
       bool left = (s.alive[warp] >> lane & 1u) != 0;
       for (unsigned rest = word; rest != 0 && left; rest &= rest - 1) {
@@ -138,6 +139,7 @@ __device__ inline bool survives(SelectionShared& s, const Box& mine, bool presen
         left = !suppresses(as_box(s.boxes[b]), mine, threshold);
       }
       const unsigned all = __ballot_sync(0xffffffffu, left);
+      __syncwarp();
       if (lane == 0) s.alive[warp] = all;
     }
     __syncthreads();

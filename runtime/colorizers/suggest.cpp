@@ -65,8 +65,9 @@ std::size_t ColorSuggester::at(PhotoPoint pixel, std::span<Suggestion> suggestio
   float sum = 0.0f;
   for (std::int64_t i = 0; i < kClasses; ++i) {
     Suggestion& s = all[static_cast<std::size_t>(i)];
-    s.color = {static_cast<float>(kFirstMiddle + kFieldSide * (i / kFields)),
-               static_cast<float>(kFirstMiddle + kFieldSide * (i % kFields))};
+    const std::int64_t row = i / kFields, column = i % kFields;
+    s.color = {static_cast<float>(kFirstMiddle + kFieldSide * row),
+               static_cast<float>(kFirstMiddle + kFieldSide * column)};
     s.probability = std::exp(kFlattening * (scores[i * d.h * d.w] - most));
     sum += s.probability;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -39,7 +40,8 @@ class Offsets {
 struct Places {
   std::int64_t photo = 0, picture = 0, input = 0, proposals = 0, count = 0, proposal_scratch = 0,
                detections = 0, detection_scratch = 0, masks = 0;
-  std::int64_t results = 0, not_finite = 0, found = 0, boxes = 0, scores = 0, labels = 0, bits = 0, end = 0;
+  std::int64_t results = 0, not_finite = 0, found = 0, boxes = 0, scores = 0, labels = 0, few_results = 0,
+               bits = 0;
 };
 
 std::int64_t sample_bytes(PictureSample sample) {
@@ -103,6 +105,8 @@ class CudaDetectorProgram final : public DetectorProgram {
   void enqueue_proposals(Stream stream) const;
   void enqueue_boxes(Stream stream) const;
   void enqueue_masks(Stream stream) const;
+  void fetch_masks(std::int32_t found, Stream stream);
+  std::int64_t mask_bytes() const { return request_.h * ((request_.w + 31) / 32) * 4; }
   void crop(const float* boxes, int count, int side, float* to, Stream stream) const;
   DetectorInputParams input_params() const;
 
@@ -126,7 +130,7 @@ class CudaDetectorProgram final : public DetectorProgram {
   DetectorRequest request_;
   Places places_;
   Memory memory_;
-  PinnedMemory upload_, results_;  // a photo or a picture; what was found
+  PinnedMemory upload_, results_, masks_;  // a photo or a picture; what was found
   std::unique_ptr<Recording> recording_;
 };
 
@@ -166,15 +170,16 @@ void CudaDetectorProgram::prepare(const DetectorRequest& request) {
   places_.boxes = o.take(kBoxBytes);
   places_.scores = o.take(kFloats);
   places_.labels = o.take(kFloats);
-  places_.bits = o.take(kMostDetections * request.h * ((request.w + 31) / 32) * 4);
-  places_.end = o.bytes();
+  places_.few_results = o.bytes();
+  places_.bits = o.take(kMostDetections * mask_bytes());
   memory_ = {};  // before another is taken
+  masks_ = {};
   upload_ = {};
   results_ = {};
-  memory_ = Memory(device_, places_.end, "a detector's picture and results");
+  memory_ = Memory(device_, o.bytes(), "a detector's picture and results");
   upload_ = PinnedMemory(device_, std::max<std::int64_t>(uploaded_bytes(request), 1),
                          "staging of a detector's picture");
-  results_ = PinnedMemory(device_, places_.end - places_.results, "staging of a detector's results");
+  results_ = PinnedMemory(device_, places_.few_results - places_.results, "staging of a detector's results");
 }
 
 void CudaDetectorProgram::enqueue_input(Stream stream) const {
@@ -279,7 +284,8 @@ void CudaDetectorProgram::enqueue(Stream stream) const {
   enqueue_proposals(stream);
   enqueue_boxes(stream);
   enqueue_masks(stream);
-  device_->copy(results_.data(), at<std::byte>(places_.results), places_.end - places_.results, stream);
+  device_->copy(results_.data(), at<std::byte>(places_.results), places_.few_results - places_.results,
+                stream);
 }
 
 DetectorResult CudaDetectorProgram::run(const DetectorRequest& request) {
@@ -312,8 +318,24 @@ DetectorResult CudaDetectorProgram::run(const DetectorRequest& request) {
   r.boxes = reinterpret_cast<const float*>(result(places_.boxes));
   r.scores = reinterpret_cast<const float*>(result(places_.scores));
   r.labels = reinterpret_cast<const std::int32_t*>(result(places_.labels));
-  r.masks = reinterpret_cast<const std::uint32_t*>(result(places_.bits));
+  fetch_masks(found, stream);
+  r.masks = reinterpret_cast<const std::uint32_t*>(masks_.data());
   return r;
+}
+
+// Of those found only: there is room for a hundred, and a photo has few.
+void CudaDetectorProgram::fetch_masks(std::int32_t found, Stream stream) {
+  const std::int64_t bytes = found * mask_bytes();
+  if (bytes == 0) return;
+  if (bytes > masks_.bytes()) {
+    const auto planes =
+        static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint32_t>(std::max(found, 8))));
+    masks_ = {};
+    masks_ = PinnedMemory(device_, std::min(planes, std::int64_t{kMostDetections}) * mask_bytes(),
+                          "staging of a detector's masks");
+  }
+  device_->copy(masks_.data(), at<std::byte>(places_.bits), bytes, stream);
+  device_->synchronize(stream);
 }
 
 }  // namespace

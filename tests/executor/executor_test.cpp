@@ -460,7 +460,7 @@ TEST_CASE("executor: a launch that no device takes is refused") {
   };
   CHECK_FALSE(refused(1, 1024));
   CHECK_FALSE(refused(1, {8, 2, 64}));
-  CHECK_FALSE(refused(1, 32, 227 * 1024));
+  CHECK_FALSE(refused(1, 32, 99 * 1024));
   CHECK(refused(0, 32));
   CHECK(refused(1, 0));
   CHECK(refused(1, 1025));
@@ -468,7 +468,7 @@ TEST_CASE("executor: a launch that no device takes is refused") {
   CHECK(refused(1, {1, 1, 65}));
   CHECK(refused({1, 65536}, 1));
   CHECK(refused({1, 1, 65536}, 1));
-  CHECK(refused(1, 32, 227 * 1024 + 1));
+  CHECK(refused(1, 32, 99 * 1024 + 1));
 }
 
 TEST_CASE("executor: threads of the host launch at the same time") {

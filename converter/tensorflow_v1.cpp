@@ -183,7 +183,7 @@ void Slices::gather(const ByteSource& source, const ProtoField& proto, Checkpoin
     if (count > bytes - done)
       source.fail(at, named(t.name) + "has more values than its shape " + shape_text(t.shape) +
                           "; the file is damaged");
-    std::memcpy(values->data() + done, from, static_cast<std::size_t>(count));
+    if (count > 0) std::memcpy(values->data() + done, from, static_cast<std::size_t>(count));
     done += count;
   };
   const bool integers = t.dtype == DType::i32 || t.dtype == DType::i64;

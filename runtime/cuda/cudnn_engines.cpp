@@ -160,6 +160,7 @@ bool restore_plan(std::string_view choice, const Descriptor& graph, const Engine
     if (!is_allowed(engine, rules, config.compiles)) return false;
     std::vector<Descriptor> knobs;
     std::vector<const Descriptor*> choices;
+    knobs.reserve(read->knobs.size());
     for (const Knob& k : read->knobs) {
       const auto type = static_cast<cudnnBackendKnobType_t>(k.type);
       Descriptor d(CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR);

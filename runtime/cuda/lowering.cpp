@@ -274,7 +274,7 @@ Place Lowering::overwrite(ValueId v) {
 Chain Lowering::take(ValueId v) {
   const auto found = deferred_.find(v);
   if (found == deferred_.end()) return {v, {}};
-  const Chain chain = found->second;
+  Chain chain = found->second;
   const auto& held = held_[v];
   releasing_.insert(releasing_.end(), held.begin(), held.end());
   return chain;

@@ -37,7 +37,8 @@ PhotoRefOf<Byte> packed_photo(PhotoRefOf<Byte> p) {
   p.data = nullptr;
   if (p.nv12()) {
     p.chroma_stride = p.stride;
-    p.chroma = reinterpret_cast<Byte*>(static_cast<std::uintptr_t>(p.stride * p.height));
+    p.chroma =
+        reinterpret_cast<Byte*>(static_cast<std::uintptr_t>(p.stride * p.height));  // NOLINT: an offset
   }
   return p;
 }

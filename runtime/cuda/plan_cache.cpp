@@ -91,8 +91,8 @@ bool PlanCache::save() noexcept {
     for (const auto& [key, value] : added_) all.insert_or_assign(key, value);
     std::string text;
     for (const auto& [key, value] : all) {
-      const std::string entry = key + "\t" + value;
-      text += digest_of(entry) + " " + entry + "\n";
+      const std::string entry = std::string(key).append("\t").append(value);
+      text.append(digest_of(entry)).append(" ").append(entry).append("\n");
     }
     AtomicFile out(file_, Overwrite::yes);
     out.write(std::as_bytes(std::span(text.data(), text.size())));

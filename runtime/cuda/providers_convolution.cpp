@@ -323,7 +323,7 @@ bool emit_dense(const Job& job, Lowering& lowering) {
 
 DeviceTensor from_start(const Place& p) {
   const auto offset = static_cast<std::uintptr_t>(p.offset * element_bytes(p.element));
-  return {reinterpret_cast<void*>(offset), p.dims, p.element, p.pitch};
+  return {reinterpret_cast<void*>(offset), p.dims, p.element, p.pitch};  // NOLINT: no address yet
 }
 
 ConvolutionShape shape_of(const Graph& graph, const Node& node, const Convolution& op) {

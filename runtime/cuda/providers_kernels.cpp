@@ -217,7 +217,9 @@ bool serve_annealed_mean(const Node& node, Lowering& lowering, const AnnealedMea
 
 PlannedEpilogue::PlannedEpilogue(const Node& node, Lowering& lowering, std::span<const EpilogueStep> ops) {
   for (const EpilogueStep& op : ops) {
-    auto& [step, other] = steps_.emplace_back();
+    auto& planned = steps_.emplace_back();
+    auto& step = planned.first;
+    auto& other = planned.second;
     std::visit(Overloaded{[&](const Activation& a) {
                             step.kind = elementwise_kind(a.kind);
                             step.alpha = a.alpha;

@@ -50,6 +50,7 @@ class Bench {
 
   double seconds_of(const Candidate& candidate, const TuningRules& rules) {
     std::vector<double> seconds;
+    seconds.reserve(static_cast<std::size_t>(rules.repeats));
     for (int i = 0; i < rules.repeats; ++i) {
       seconds.push_back(device_.seconds(
           [&](Stream stream) {

@@ -290,18 +290,18 @@ void keep_first(Graph& g, std::span<const std::string> inputs) {
     if (std::ranges::find(g.inputs, name, &Binding::name) == g.inputs.end())
       throw Error(Status::usage, "no input named " + name + " in this network: nothing to keep");
   }
-  const auto others = std::ranges::stable_partition(g.inputs, named);
+  const auto others = std::stable_partition(g.inputs.begin(), g.inputs.end(), named);
   std::vector<bool> changes(g.values.size(), false);
   const auto index = [](ValueId v) { return static_cast<std::size_t>(v); };
-  for (const Binding& b : others) changes[index(b.value)] = true;
+  for (auto b = others; b != g.inputs.end(); ++b) changes[index(b->value)] = true;
   for (const Node& node : g.nodes) {
     changes[index(node.output)] =
         std::ranges::any_of(uses(node), [&](ValueId v) { return changes[index(v)]; });
   }
-  const auto rest =
-      std::ranges::stable_partition(g.nodes, [&](const Node& n) { return !changes[index(n.output)]; });
-  g.kept_inputs = g.inputs.size() - others.size();
-  g.kept_nodes = g.nodes.size() - rest.size();
+  const auto rest = std::stable_partition(g.nodes.begin(), g.nodes.end(),
+                                          [&](const Node& n) { return !changes[index(n.output)]; });
+  g.kept_inputs = static_cast<std::size_t>(others - g.inputs.begin());
+  g.kept_nodes = static_cast<std::size_t>(rest - g.nodes.begin());
 }
 
 }  // namespace cuhue

@@ -164,7 +164,8 @@ TEST_CASE("a result of another size than the original's is refused as published,
 }
 
 TEST_CASE("photos of any size and shape keep it, their alpha and their lightness") {
-  for (const auto& [w, h] : {std::pair{101, 67}, {1, 1}, {5, 300}, {640, 9}, {224, 224}, {333, 500}}) {
+  for (const auto& size : {std::pair{101, 67}, {1, 1}, {5, 300}, {640, 9}, {224, 224}, {333, 500}}) {
+    const int w = size.first, h = size.second;
     CAPTURE(w);
     CAPTURE(h);
     Photo grey(w, h, CUHUE_GREY_ALPHA8);

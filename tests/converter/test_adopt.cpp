@@ -176,7 +176,8 @@ TEST_CASE("Inception-ResNet-v2 has 245 layers by three names, each once") {
       {"Conv2d_7b_1x1", "conv2d_7b"},
       {"Logits/Logits", "last_linear"},
   };
-  for (const auto& [scope, module] : modules) {
+  for (const auto& pair : modules) {
+    const auto &scope = pair.first, &module = pair.second;
     CAPTURE(scope);
     const auto layer = std::ranges::find(layers, "InceptionResnetV2/" + scope, &InceptionLayer::scope);
     REQUIRE(layer != layers.end());

@@ -118,7 +118,9 @@ TEST_CASE("settings that belong to the weights are kept as properties, and check
   using Properties = std::map<std::string, std::string>;
   CHECK(c.file.properties() == Properties{{"from", "a test"}, {"mask_cent", "0.1"}});
   CHECK(c.report.properties == c.file.properties());
-  for (const auto& [name, value] : {std::pair("mask_cent", 1.5), std::pair("norm_cent", 0.5)}) {
+  for (const auto& wrong : {std::pair("mask_cent", 1.5), std::pair("norm_cent", 0.5)}) {
+    const char* name = wrong.first;
+    const double value = wrong.second;
     const Outcome o = outcome_of([&] { convert(folder, contents, {.settings = {{name, value}}}); });
     CHECK(o.status == Status::usage);
     CHECK(o.message.find(name) != std::string::npos);

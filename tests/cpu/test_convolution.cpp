@@ -57,7 +57,8 @@ TEST_CASE("every window gives the sums of the definition") {
 
 // oneDNN names channels last of 8 or 16 channels otherwise than blocks of as many: the same memory.
 TEST_CASE("8 or 16 channels, in or out, never fall to plain loops") {
-  for (const auto& [in, out] : {std::pair(1, 16), {16, 32}, {8, 32}, {16, 16}, {8, 8}}) {
+  for (const auto& channels : {std::pair(1, 16), {16, 32}, {8, 32}, {16, 16}, {8, 8}}) {
+    const int in = channels.first, out = channels.second;
     for (const int stride : {1, 2}) {
       CAPTURE(in);
       CAPTURE(out);

@@ -41,8 +41,8 @@ struct Stage {
 };
 
 ColorizeJob job_of(Picture& p, std::int64_t w, std::int64_t h) {
-  return {ConstPixelView(p.in.data(), w, h, p.in_stride_, PixelFormat::rgb8),
-          PixelView(p.out.data(), w, h, p.out_stride_, PixelFormat::rgb8)};
+  return {ConstPixelView{p.in.data(), w, h, p.in_stride_, PixelFormat::rgb8},
+          PixelView{p.out.data(), w, h, p.out_stride_, PixelFormat::rgb8}};
 }
 
 struct Photo {
@@ -94,7 +94,7 @@ TEST_CASE(
   for (Stage* s : {&reference, &stage}) {
     Bytes picture(224 * 224 * 3);
     ColorizeJob job = photo.job();
-    job.out = PixelView(picture.data(), 224, 224, 224 * 3, PixelFormat::rgb8);
+    job.out = PixelView{picture.data(), 224, 224, 224 * 3, PixelFormat::rgb8};
     ColorizeOptions published;
     published.as_published = true;
     run(*s, {job}, published);
@@ -183,7 +183,7 @@ TEST_CASE("koalarization on CUDA: photos in device memory, in the order of the c
   device.synchronize(options.stream);
   for (int i = 0; i < 2; ++i) CHECK(photos[i].out() == want[i]);
   ColorizeJob job = on_device(photos[0].job());
-  job.out = PixelView(photos[0].picture.in.data(), 61, 43, photos[0].picture.in_stride_, PixelFormat::rgb8);
+  job.out = PixelView{photos[0].picture.in.data(), 61, 43, photos[0].picture.in_stride_, PixelFormat::rgb8};
   run(stage, {job}, options);
   device.synchronize(options.stream);
   for (std::int64_t y = 0; y < 43; ++y) {

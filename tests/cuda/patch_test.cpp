@@ -177,7 +177,8 @@ TEST_CASE("patches on the device: kept photos colour only new boxes, with the by
   CHECK(gpu.colors.crops() == 3);
   gpu.kept = true;
   // More boxes than ever, the same, fewer, others in between; then a feather alone.
-  for (const auto& [count, crops] : {std::pair{6, 4}, {6, 0}, {1, 0}, {6, 5}, {3, 0}}) {
+  for (const auto& pair : {std::pair{6, 4}, {6, 0}, {1, 0}, {6, 5}, {3, 0}}) {
+    const int count = pair.first, crops = pair.second;
     CAPTURE(count);
     CHECK(gpu.run(photo, objects(count)) == fresh.run(photo, objects(count)));
     CHECK(gpu.colors.crops() == crops);

@@ -209,7 +209,9 @@ TEST_CASE("mask-rcnn's features, scores and box head are the reference's, each f
   CHECK(error_of(golden_tensor(golden["input"]), image.dims, pixels) < 1e-6);
   features->run();
   double worst_feature = 0, worst_score = 0;
-  for (const auto& [name, json] : golden["taps"].items()) {
+  for (const auto& tap : golden["taps"].items()) {
+    const std::string name = tap.key();
+    const auto& json = tap.value();
     if (name.starts_with("res")) continue;
     const TensorRef t = features->output(name);
     std::vector<float> planes;

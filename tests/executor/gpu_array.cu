@@ -1,6 +1,6 @@
-// Device memory of a GPU, with guard bytes. A sanitizer sees more without them: with CUHUE_TEST_MEMORY=exact blocks
-// have no guards, so that it notices a read beyond the end; with =unwritten they are not filled either, so that it
-// notices a read of what nobody wrote (tests that look for the filling then fail).
+// Device memory of a GPU, with guard bytes. A sanitizer sees more without them: with CUHUE_TEST_MEMORY=exact
+// blocks have no guards, so that it notices a read beyond the end; with =unwritten they are not filled
+// either, so that it notices a read of what nobody wrote (tests that look for the filling then fail).
 #include <cuda_runtime.h>
 
 #include <cstdlib>

@@ -65,8 +65,9 @@ TEST_CASE("spectral_sigma: one step of the power iteration, no more and no less"
 }
 
 TEST_CASE("spectral_sigma: any shape, the same bits for any number of threads, as far as the weight") {
-  for (const auto& [rows, columns] :
+  for (const auto& size :
        {std::pair<std::size_t, std::size_t>{1, 9}, {3, 1}, {7, 49}, {64, 27}, {40, 1031}}) {
+    const std::size_t rows = size.first, columns = size.second;
     const std::vector<float> m = noise(rows, rows * columns), u = noise(columns + 100, rows);
     const double expected = by_definition(m, {u.begin(), u.end()}), sigma = spectral_sigma(m, u);
     INFO(rows << " x " << columns);

@@ -58,8 +58,9 @@ std::vector<double> pasted(const FuseCase& c) {
 TEST_CASE("fused colours are those of objects pasted one after another") {
   for (const bool soft : {false, true}) {
     for (const int count : {0, 1, 2, 9, 100}) {
-      for (const auto& [w, h, map_w, map_h] : {std::array{61, 43, 8, 8}, std::array{300, 21, 256, 16},
-                                               std::array{1, 1, 5, 3}, std::array{7, 130, 64, 64}}) {
+      for (const auto& size : {std::array{61, 43, 8, 8}, std::array{300, 21, 256, 16}, std::array{1, 1, 5, 3},
+                               std::array{7, 130, 64, 64}}) {
+        const int w = size[0], h = size[1], map_w = size[2], map_h = size[3];
         CAPTURE(count);
         CAPTURE(w);
         CAPTURE(soft);

@@ -17,8 +17,9 @@ using namespace cuhue::test;
 TEST_CASE("fuse: objects in any number, hard and soft, give the bits of the CPU") {
   for (const bool soft : {false, true}) {
     for (const int count : {0, 1, 9, 32, 33, 100}) {
-      for (const auto& [w, h, map_w, map_h] :
+      for (const auto& size :
            {std::array{61, 43, 8, 8}, std::array{300, 9, 64, 16}, std::array{1, 1, 5, 3}}) {
+        const int w = size[0], h = size[1], map_w = size[2], map_h = size[3];
         CAPTURE(count);
         CAPTURE(w);
         CAPTURE(soft);

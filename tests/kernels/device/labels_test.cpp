@@ -37,7 +37,8 @@ TEST_CASE("labels: maps of other sizes are the CPU's, and nothing else is writte
 
 TEST_CASE("labels: views are the CPU's, at any alignment") {
   const LabelPalette palette = test_palette();
-  for (const auto& [w, h] : {std::pair{1, 1}, {37, 23}, {64, 9}}) {
+  for (const auto& size : {std::pair{1, 1}, {37, 23}, {64, 9}}) {
+    const int w = size.first, h = size.second;
     for (const std::int64_t offset : {0, 1}) {
       CAPTURE(w);
       CAPTURE(offset);

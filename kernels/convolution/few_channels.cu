@@ -9,8 +9,7 @@ namespace cuhue {
 namespace {
 
 constexpr int kThreads = 128;
-constexpr int kWide = 16;               // of a tile, in pixels: four threads of four pixels
-constexpr int kMostShared = 96 * 1024;  // bytes; every GPU that we support has them
+constexpr int kWide = 16;  // of a tile, in pixels: four threads of four pixels
 
 // A block: [rows, 16] output pixels of one image times 8 channel_threads output channels.
 struct FewTile {
@@ -151,7 +150,8 @@ __global__ void __launch_bounds__(kThreads, 6) few_channels_kernel(FewParams p) 
 }  // namespace
 
 bool convolution_few_channels_fits(const ConvolutionShape& shape) {
-  return !shape.transposed && shape.in.c <= 4 && shared_bytes(shape, few_tile(shape)) <= kMostShared;
+  return !shape.transposed && shape.in.c <= 4 &&
+         shared_bytes(shape, few_tile(shape)) <= static_cast<std::int64_t>(kMostShared);
 }
 
 void convolution_few_channels(const ConvolutionDeviceParams& p, Stream stream) {

@@ -23,6 +23,10 @@ struct LaunchShape {
   std::size_t shared_bytes = 0;  // of dynamic shared memory, dynamic_shared()
 };
 
+// Bytes of a block's dynamic shared memory that every GPU has from compute capability 8.0 on; no kernel of
+// ours uses more.
+constexpr std::size_t kMostShared = 96 * 1024;
+
 #if defined(CUHUE_HOST_EXECUTOR)
 
 template <class... P, class... A>
@@ -36,9 +40,6 @@ T* dynamic_shared() {
 }
 
 #else
-
-// Of a block, on every GPU from compute capability 8.0 on: no kernel of ours uses more.
-constexpr std::size_t kMostShared = 96 * 1024;
 
 // Throws LaunchError. Works while a stream is being captured.
 template <class... P, class... A>

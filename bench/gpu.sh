@@ -45,7 +45,7 @@ full=(--variants "$uncompiled") short=(--rounds 3 --shapes 1 --variants "$uncomp
 compiled=(--rounds 3 --shapes 1 --variants "eager fp32,compiled fp16,compiled tf32")
 ((!quick)) || full=(--rounds 3 --shapes "1,8" --variants "$uncompiled")
 
-step devices gpu "$program" devices --json -
+step_devices "$program"
 step ceilings gpu "$bench" ceilings
 for name in lite eccv16; do step "networks-$name" gpu "$bench" networks "$name"; done
 for name in lite eccv16; do step "peers-$name" torch python3 "${peers[@]}" --only "$name" "${full[@]}"; done

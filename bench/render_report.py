@@ -98,7 +98,8 @@ def render_tests(report):
     steady = [(f["network"], f["photos"], f["launches"], f["allocations"], f["leaked_bytes"], f["graph_nodes"]) for f in facts(report, "steady")]
     repeats = [(f["network"], f["precision"], f["runs"], f["different"]) for f in facts(report, "repeats")]
     systems = [(f["network"], f["precision"], f["of"], others(f)) for f in facts(report, "system")]
-    rest = [(kind, others(f)) for kind in ("out of memory", "poisoned context", "versions") for f in facts(report, kind)]
+    rest = [(d["name"], d["description"]) for f in facts(report, "devices") for d in f["devices"]]
+    rest += [(kind, others(f)) for kind in ("out of memory", "poisoned context", "versions") for f in facts(report, kind)]
     return "\n".join(part for part in (
         table(["network", "precision", "what", "side", "worst error", "bound"], parity),
         table(["system", "precision", "what", "found"], systems),

@@ -28,7 +28,7 @@ kernels="$build/tests/kernels/test_kernels_gpu"
 gpu="$build/tests/gpu/test_gpu"
 program="$build/apps/cuhue"
 
-step devices gpu "$program" devices --json -
+step_devices "$program"
 step kernels gpu "$kernels"
 for suite in parity steady errors; do step "$suite" gpu "$gpu" "--test-suite=$suite"; done
 step poisoned gpu "$gpu" --test-suite=poisoned --no-skip

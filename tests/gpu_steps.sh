@@ -128,6 +128,12 @@ step() {
   printf '%-24s %-8s %4d s  %s\n' "$name" "$state" $((SECONDS - start)) "${note//$'\n'/ | }"
 }
 
+# step_devices PROGRAM: what the program finds, with the versions of driver and libraries, for the report.
+step_devices() {
+  step devices gpu "$1" devices --json -
+  [[ "${step_states[-1]}" != passed ]] || printf '{"fact": "devices", "devices": %s}\n' "$(tr '\n' ' ' <"$out/logs/devices.log")" >>"$CUHUE_GPU_FACTS"
+}
+
 # finish_report FILE TITLE FACTS: one JSON object; FACTS holds one JSON value a line, as the programs left them. The
 # result is 1 when a step failed.
 finish_report() {

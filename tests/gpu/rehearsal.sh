@@ -44,8 +44,8 @@ python3 - "$folder" <<'TEXT'
 import json, pathlib, sys
 folder = pathlib.Path(sys.argv[1])
 EXPECTED = {  # step: the facts that it must leave
-    "tests": {"devices": (), "parity": ("parity", "system"), "steady": ("repeats", "steady"), "errors": ("out of memory",), "memcheck-network": (), "initcheck-network": ()},
-    "bench": {"devices": (), "ceilings": ("ceiling",), "networks-lite": ("forward", "photo", "layer"), "kernels": ("kernel",), "networks-mask-rcnn": ()},
+    "tests": {"devices": ("devices",), "parity": ("parity", "system"), "steady": ("repeats", "steady"), "errors": ("out of memory",), "memcheck-network": (), "initcheck-network": ()},
+    "bench": {"devices": ("devices",), "ceilings": ("ceiling",), "networks-lite": ("forward", "photo", "layer"), "kernels": ("kernel",), "networks-mask-rcnn": ()},
 }
 for what, steps in EXPECTED.items():
     report = json.loads((folder / what / f"gpu_{what}.json").read_text(encoding="utf-8"))

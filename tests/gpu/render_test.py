@@ -25,6 +25,7 @@ REPORT = {
         {"fact": "peer", "what": "photo, host to host", "network": "n", "photo": "64x48", "engine": "torch eager fp32",
          "ratio_to_cuhue": 3.25, **TIMES},
         {"fact": "peer", "what": "photo, host to host", "network": "n", "photo": "64x48", "engine": "torch compiled fp16", "failed": "too old"},
+        {"fact": "devices", "devices": [{"name": "cuda:0", "description": "Imaginary 1, cuDNN 0.1"}]},
         {"fact": "memory", "network": "n", "engine": "cuhue fp16", "bytes": 3 * 2**20},
         {"fact": "memory", "network": "n", "engine": "torch eager fp32", "bytes": 5 * 2**20},
         {"fact": "agreement", "network": "n", "shape": "1x8x8", "engine": "cuhue fp16", "error": 2.5e-4, "bound": 3e-2},
@@ -104,7 +105,7 @@ def main():
         folder = pathlib.Path(name)
         text = render(REPORT, folder)
         for expected in ("Imaginary 1", "a / b", "2000.0 GB/s", "500.0 TFLOP/s", "123.4", "25 %", "no memory", "1.25e-06", "1000", "27",
-                         "1.500 (1.250..1.750)", "3.25", "failed: too old", "| n | cuhue fp16 | 3 |", "box_px 0.015625",
+                         "1.500 (1.250..1.750)", "3.25", "failed: too old", "| n | cuhue fp16 | 3 |", "box_px 0.015625", "| cuda:0 | Imaginary 1, cuDNN 0.1 |",
                          "| n | tf32 | 101 | 0 |", "| n | 1x8x8 | cuhue fp16 | 2.5e-04 | 3e-02 |"):
             assert expected in text, f"'{expected}' is missing in\n{text}"
         assert "torch eager fp32" in (folder / "latency.svg").read_text(encoding="utf-8")

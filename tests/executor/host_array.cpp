@@ -58,7 +58,7 @@ void device_free(void* data) {
 }
 
 void device_copy(void* to, const void* from, std::size_t bytes) {
-  std::memcpy(to, from, bytes);
+  if (bytes > 0) std::memcpy(to, from, bytes);
 }
 
 void for_each_order(const std::function<void()>& work) {

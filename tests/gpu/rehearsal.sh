@@ -31,7 +31,7 @@ chmod +x "$folder"/machine/*
 export PATH="$folder/machine:$PATH"
 
 failed=0
-"$root/tests/gpu.sh" --build "$folder/build" --out "$folder/tests" --limit 900 \
+"$root/tests/gpu.sh" --build "$folder/build" --out "$folder/tests" --limit 2400 --budget 2900 \
   --only devices,parity,steady,errors,memcheck-network,initcheck-network || failed=1
 CUHUE_EXECUTOR=dry "$root/bench/gpu.sh" --build "$folder/build" --out "$folder/bench" \
   --only devices,ceilings,networks-lite,kernels,networks-mask-rcnn || failed=1

@@ -1,9 +1,9 @@
 #include "runtime/cuda/backend.h"
-#include "runtime/cuda/expected_weights.h"
 
 #include <utility>
 
 #include "runtime/cuda/detector_program.h"
+#include "runtime/cuda/expected_weights.h"
 #include "runtime/cuda/lowering.h"
 #include "runtime/cuda/patch_program.h"
 #include "runtime/cuda/program.h"

@@ -12,6 +12,7 @@
 #include "kernels/annealed_mean/annealed_mean.h"
 #include "kernels/argmax/argmax.h"
 #include "kernels/core/parallel.h"
+#include "kernels/detector_input/detector_input.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/fuse/fuse.h"
 #include "kernels/heat/heat.h"
@@ -182,6 +183,34 @@ void heat(benchmark::State& state) {  // threads
   count_bytes(state, static_cast<std::int64_t>(pixels.size() + result.size()));
 }
 
+// threads, whether the picture of lightness is made whole first: what a detector sees of a photo
+void lightness_input(benchmark::State& state) {
+  const ThreadScope threads(static_cast<int>(state.range(0)));
+  const auto pixels = random_photo(3, 1);
+  const PhotoRef photo = photo_ref(pixels, 3, 1);
+  DetectorInputParams p;
+  p.sample = PictureSample::f64;
+  p.h = photo.height;
+  p.w = photo.width;
+  p.out_h = 800;
+  p.out_w = p.padded_w = 800 * photo.width / photo.height;
+  p.padded_h = 800;
+  std::vector<float> out(static_cast<std::size_t>(3 * p.padded_h * p.padded_w));
+  p.out = out.data();
+  std::vector<double> picture;
+  if (state.range(1) != 0) picture.resize(static_cast<std::size_t>(3 * p.h * p.w));
+  p.picture = picture.data();
+  while (state.KeepRunning()) {
+    if (picture.empty()) {
+      lightness_input_cpu(photo, p);
+    } else {
+      lightness_picture(photo, picture.data());
+      detector_input_cpu(p);
+    }
+  }
+  count_bytes(state, static_cast<std::int64_t>(pixels.size() + 4 * out.size()));
+}
+
 void interleave(benchmark::State& state) {  // threads; behind the largest layer of SCGAN at 256x256
   const ThreadScope threads(static_cast<int>(state.range(0)));
   const Tensor x({1, 4 * 128, 129, 129}, 8, 1.0f);
@@ -330,6 +359,7 @@ BENCHMARK_CAPTURE(merge, yuv, ColorSpace::yuv)
     ->UseRealTime();
 BENCHMARK(merge_rgb)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(heat)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(lightness_input)->ArgsProduct({{1, 2}, {0, 1}})->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(interleave)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(merge_paled)->ArgsProduct({{1, 2}})->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(fuse)->ArgsProduct({{1, 2}})->Unit(benchmark::kMillisecond)->UseRealTime();

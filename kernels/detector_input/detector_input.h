@@ -36,7 +36,12 @@ void detector_input_cuda(const DetectorInputParams& p, Stream stream);
 // sRGB: three channels that differ by a hundredth. [h, w, 3] 0..255, not rounded. 16 bits are rounded to 8
 // first. Not of video.
 void lightness_picture(const PhotoRef& photo, double* out);
-// The same but for the last digits of double, of video too, in one launch. Addresses are the device's.
+// detector_input_cpu() of lightness_picture(photo), the same bits, without that picture: 24 bytes a pixel
+// that would each be made though a smaller input reads few. Of p neither picture, sample nor scratch is used.
+// Allocates some rows a thread.
+void lightness_input_cpu(const PhotoRef& photo, const DetectorInputParams& p);
+// lightness_picture() but for the last digits of double, of video too, in one launch. Addresses are the
+// device's.
 void lightness_picture_cuda(const PhotoRef& photo, double* out, Stream stream);
 
 }  // namespace cuhue

@@ -4,6 +4,9 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <numeric>
+#include <span>
+#include <vector>
 
 #include "kernels/color/lab.h"
 #include "kernels/core/parallel.h"
@@ -109,29 +112,100 @@ std::uint8_t byte_at(const PhotoRef& photo, const std::uint8_t* pixel, int sampl
   return static_cast<std::uint8_t>(sample_16_to_8(wide));
 }
 
+// Rows of a photo as lightness_picture() has them.
+class LightnessRows {
+ public:
+  explicit LightnessRows(const PhotoRef& photo)
+      : photo_(photo), grey_(photo.red == photo.green && photo.green == photo.blue) {
+    for (std::size_t i = 0; grey_ && i < of_bytes_.size(); ++i)
+      of_bytes_[i] = lightness_grey(linear_[i], linear_[i], linear_[i]);
+  }
+  // Of the pixels `columns`, each to its place in the row [w, 3].
+  void make(std::int64_t y, std::span<const std::int64_t> columns, double* row) const {
+    const std::uint8_t* pixels = photo_.data + y * photo_.stride;
+    for (const std::int64_t x : columns) {
+      const std::uint8_t* pixel = pixels + x * photo_.channels * photo_.bytes_per_sample;
+      const std::uint8_t r = byte_at(photo_, pixel, photo_.red);
+      const DetectorGrey g = grey_ ? of_bytes_[r]
+                                   : lightness_grey(linear_[r], linear_[byte_at(photo_, pixel, photo_.green)],
+                                                    linear_[byte_at(photo_, pixel, photo_.blue)]);
+      std::copy_n(g.channel, 3, row + 3 * x);
+    }
+  }
+
+ private:
+  const PhotoRef& photo_;
+  const bool grey_;
+  const std::array<double, 256>& linear_ = linear_bytes();
+  std::array<DetectorGrey, 256> of_bytes_{};
+};
+
+// The two rows that an output row lies between; the next one's are often among them.
+class TwoRows {
+ public:
+  TwoRows(const LightnessRows& rows, std::span<const std::int64_t> columns, std::int64_t w)
+      : rows_(rows),
+        columns_(columns),
+        values_{std::vector<double>(static_cast<std::size_t>(3 * w)),
+                std::vector<double>(static_cast<std::size_t>(3 * w))} {}
+  // Row y; row `other` stays if it is here.
+  const double* get(std::int64_t y, std::int64_t other) {
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (held_[i] == y) return values_[i].data();
+    }
+    const std::size_t free = held_[0] == other ? 1 : 0;
+    rows_.make(y, columns_, values_[free].data());
+    held_[free] = y;
+    return values_[free].data();
+  }
+
+ private:
+  const LightnessRows& rows_;
+  std::span<const std::int64_t> columns_;
+  std::array<std::vector<double>, 2> values_;
+  std::array<std::int64_t, 2> held_{-1, -1};
+};
+
 }  // namespace
 
 void lightness_picture(const PhotoRef& photo, double* out) {
-  const auto& linear = linear_bytes();
-  const bool grey = photo.red == photo.green && photo.green == photo.blue;
-  std::array<DetectorGrey, 256> of_bytes{};
-  for (std::size_t i = 0; grey && i < of_bytes.size(); ++i)
-    of_bytes[i] = lightness_grey(linear[i], linear[i], linear[i]);
+  const LightnessRows rows(photo);
+  std::vector<std::int64_t> columns(static_cast<std::size_t>(photo.width));
+  std::iota(columns.begin(), columns.end(), 0);
   parallel_for(photo.height, 4, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t y = begin; y < end; ++y) rows.make(y, columns, out + y * photo.width * 3);
+  });
+}
+
+void lightness_input_cpu(const PhotoRef& photo, const DetectorInputParams& p) {
+  constexpr std::int64_t kBand = 64;  // output rows; at its ends rows are made twice
+  const LightnessRows rows(photo);
+  std::vector<DoubleTap> taps;
+  std::vector<std::int64_t> columns;  // that are read, ascending
+  for (std::int64_t x = 0; x < p.out_w; ++x) {
+    const DoubleTap tap = taps.emplace_back(double_tap(x, photo.width, p.out_w));
+    for (const std::int64_t column : {tap.i0, tap.i1}) {
+      if (columns.empty() || column > columns.back()) columns.push_back(column);
+    }
+  }
+  const std::int64_t plane = p.padded_h * p.padded_w;
+  parallel_for(p.out_h, kBand, [&](std::int64_t begin, std::int64_t end) {
+    TwoRows two(rows, columns, photo.width);
     for (std::int64_t y = begin; y < end; ++y) {
-      const std::uint8_t* pixel = photo.data + y * photo.stride;
-      double* to = out + y * photo.width * 3;
-      for (std::int64_t x = 0; x < photo.width; ++x, to += 3) {
-        const std::uint8_t r = byte_at(photo, pixel, photo.red);
-        DetectorGrey g = of_bytes[r];
-        if (!grey)
-          g = lightness_grey(linear[r], linear[byte_at(photo, pixel, photo.green)],
-                             linear[byte_at(photo, pixel, photo.blue)]);
-        std::copy_n(g.channel, 3, to);
-        pixel += photo.channels * photo.bytes_per_sample;
+      const DoubleTap row = double_tap(y, photo.height, p.out_h);
+      const double* top = two.get(row.i0, row.i1);
+      const double* bottom = two.get(row.i1, row.i0);
+      float* to = p.out + y * p.padded_w;
+      for (const DoubleTap& x : taps) {
+        for (std::int64_t c = 0; c < 3; ++c) {
+          const std::int64_t left = 3 * x.i0 + c, right = 3 * x.i1 + c;
+          to[c * plane] = blended(top[left], top[right], bottom[left], bottom[right], row.t, x.t) - p.mean[c];
+        }
+        ++to;
       }
     }
   });
+  clear_padding(p);
 }
 
 }  // namespace cuhue

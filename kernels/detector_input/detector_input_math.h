@@ -28,15 +28,19 @@ CUHUE_HD DoubleTap double_tap(std::int64_t o, std::int64_t n_in, std::int64_t n_
   return tap;
 }
 
+CUHUE_HD float blended(double top0, double top1, double bottom0, double bottom1, double y, double x) {
+  const double top = (1.0 - x) * top0 + x * top1;
+  const double bottom = (1.0 - x) * bottom0 + x * bottom1;
+  return static_cast<float>((1.0 - y) * top + y * bottom);
+}
+
 template <class Sample>
 CUHUE_HD float resized_float(const Sample* picture, std::int64_t w, const DoubleTap& y, const DoubleTap& x,
                              int channel) {
   const auto at = [&](std::int64_t row, std::int64_t column) {
     return static_cast<double>(picture[(row * w + column) * 3 + channel]);
   };
-  const double top = (1.0 - x.t) * at(y.i0, x.i0) + x.t * at(y.i0, x.i1);
-  const double bottom = (1.0 - x.t) * at(y.i1, x.i0) + x.t * at(y.i1, x.i1);
-  return static_cast<float>((1.0 - y.t) * top + y.t * bottom);
+  return blended(at(y.i0, x.i0), at(y.i0, x.i1), at(y.i1, x.i0), at(y.i1, x.i1), y.t, x.t);
 }
 
 // ---- lightness

@@ -121,12 +121,15 @@ class PartedDetector final : public Detector {
   Features& features_of(const DetectorSize& size);
   Features compile(const DetectorSize& size);
   void compile_heads();
-  void run_parts(const DetectorImage& image, const DetectorSize& size, Program& program, const Poll& poll,
-                 DetectTimings& t);
+  void run_any(const DetectorImage& image, const PhotoRef* photo, const Poll& poll, Detections& out,
+               DetectTimings& timings);
+  void run_parts(const DetectorImage& image, const PhotoRef* photo, const DetectorSize& size,
+                 Program& program, const Poll& poll, DetectTimings& t);
   DetectorRequest request_of(const DetectorImage& image, const DetectorSize& size) const;
   static void run_whole(const DetectorRequest& request, const Poll& poll, DetectorProgram& program,
                         Detections& out);
-  void fill_input(const DetectorImage& image, const DetectorSize& size, Program& program);
+  void fill_input(const DetectorImage& image, const PhotoRef* photo, const DetectorSize& size,
+                  Program& program);
   void find_proposals(const DetectorSize& size, Program& program);
   void find_boxes(const DetectorSize& size, Program& program, const Poll& poll);
   void find_masks(Program& program, const Poll& poll);
@@ -142,7 +145,6 @@ class PartedDetector final : public Detector {
   std::unique_ptr<Program> box_head_, mask_head_;
   std::int64_t channels_ = 0, classes_ = 0;
   Scratch scratch_;
-  std::vector<double> lightness_;
   // What passes from stage to stage.
   std::vector<float> proposals_, class_logits_, box_deltas_;
   std::int32_t proposal_count_ = 0, found_ = 0;
@@ -169,8 +171,7 @@ std::int64_t PartedDetector::arena_bytes() const {
   for (const auto* head : {&box_head_, &mask_head_}) bytes += *head ? (*head)->arena_bytes() : 0;
   const std::size_t floats =
       proposals_.capacity() + class_logits_.capacity() + box_deltas_.capacity() + masks_.capacity();
-  return bytes + scratch_.bytes() +
-         static_cast<std::int64_t>(floats * sizeof(float) + lightness_.capacity() * sizeof(double));
+  return bytes + scratch_.bytes() + static_cast<std::int64_t>(floats * sizeof(float));
 }
 
 void PartedDetector::prepare(std::int64_t h, std::int64_t w) {
@@ -239,7 +240,8 @@ void PartedDetector::compile_heads() {
   masks_.resize(index(kMostDetections * kMaskSize * kMaskSize));
 }
 
-void PartedDetector::fill_input(const DetectorImage& image, const DetectorSize& size, Program& program) {
+void PartedDetector::fill_input(const DetectorImage& image, const PhotoRef* photo, const DetectorSize& size,
+                                Program& program) {
   DetectorInputParams p;
   p.picture = image.data;
   p.sample = sample_of(image.type);
@@ -252,7 +254,7 @@ void PartedDetector::fill_input(const DetectorImage& image, const DetectorSize& 
   std::copy_n(kMean, 3, p.mean);
   p.out = program.input("image").data;
   p.scratch = scratch_.get(detector_input_scratch_bytes(p));
-  detector_input_cpu(p);
+  photo != nullptr ? lightness_input_cpu(*photo, p) : detector_input_cpu(p);
 }
 
 void PartedDetector::find_proposals(const DetectorSize& size, Program& program) {
@@ -366,6 +368,12 @@ void PartedDetector::run(const DetectorImage& image, const Poll& poll, Detection
   const ThreadScope threads(network_.options.threads);
   out = {};
   check(image);
+  run_any(image, nullptr, poll, out, timings);
+}
+
+// photo: in place of the image's samples, or nullptr.
+void PartedDetector::run_any(const DetectorImage& image, const PhotoRef* photo, const Poll& poll,
+                             Detections& out, DetectTimings& timings) {
   DetectTimings t;
   Stopwatch watch;
   const DetectorSize size = size_of(image.h, image.w);
@@ -376,7 +384,7 @@ void PartedDetector::run(const DetectorImage& image, const Poll& poll, Detection
     run_whole(request_of(image, size), poll, *features.whole, found);
     t.features = watch.lap();
   } else {
-    run_parts(image, size, *features.program, poll, t);
+    run_parts(image, photo, size, *features.program, poll, t);
     watch.lap();
     finish(image, size, found);
     t.masks += watch.lap();
@@ -385,10 +393,10 @@ void PartedDetector::run(const DetectorImage& image, const Poll& poll, Detection
   timings = t;
 }
 
-void PartedDetector::run_parts(const DetectorImage& image, const DetectorSize& size, Program& program,
-                               const Poll& poll, DetectTimings& t) {
+void PartedDetector::run_parts(const DetectorImage& image, const PhotoRef* photo, const DetectorSize& size,
+                               Program& program, const Poll& poll, DetectTimings& t) {
   Stopwatch watch;
-  fill_input(image, size, program);
+  fill_input(image, photo, size, program);
   t.prepare = watch.lap();
   program.run(PollPart{poll, 0.0, kFeatures}.poll());
   t.features = watch.lap();
@@ -461,11 +469,8 @@ void PartedDetector::run_photo(const ConstPixelView& photo, const PhotoPlace& pl
     timings = {};
     timings.features = watch.lap();
   } else {
-    lightness_.resize(index(photo.width * photo.height * 3));
-    lightness_picture(photo_ref(photo), lightness_.data());
-    const double seconds = watch.lap();
-    run({lightness_.data(), image.type, image.h, image.w}, poll, out, timings);
-    timings.prepare += seconds;
+    const PhotoRef seen = photo_ref(photo);
+    run_any(image, &seen, poll, out, timings);
   }
   timings.compile += compile;
 }

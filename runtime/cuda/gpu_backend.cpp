@@ -40,7 +40,7 @@ std::vector<CudaDeviceInfo> cuda_devices(std::string& why) {
                     std::to_string(f.minor) + ", driver " + f.driver + ", " + cudnn_text();
     d.memory_bytes = f.total_bytes;
     d.multiprocessors = f.multiprocessors;
-    d.unusable = std::move(gpu.unusable + kUseCpu);
+    if (!gpu.unusable.empty()) d.unusable = gpu.unusable + kUseCpu;
     devices.push_back(std::move(d));
   }
   return devices;

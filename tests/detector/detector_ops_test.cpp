@@ -2,10 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
 
+#include "kernels/core/parallel.h"
 #include "kernels/detector_input/detector_input.h"
 #include "kernels/mask_paste/mask_paste.h"
 #include "kernels/proposals/proposals.h"
@@ -381,6 +383,56 @@ TEST_CASE("a photo's lightness is scikit-image's, whatever its format") {
   lightness_picture(one, of_one.data());
   lightness_picture({three.data(), 16, 16, 48, 3}, of_three.data());
   CHECK(of_one == of_three);
+}
+
+TEST_CASE("a photo's lightness on its way to the detector is that of the whole picture, to the bit") {
+  struct Size {
+    std::int64_t h, w, out_h, out_w;
+  };
+  for (const Size& s : {Size{37, 53, 20, 31},
+                        {37, 53, 90, 160},
+                        {37, 53, 37, 53},
+                        {1, 1, 5, 3},
+                        {300, 2, 9, 1},
+                        {2, 301, 40, 9},
+                        {150, 150, 149, 7}}) {
+    CAPTURE(s.h);
+    CAPTURE(s.out_h);
+    for (const std::int64_t channels : {1, 3, 4}) {
+      CAPTURE(channels);
+      const std::int64_t stride = s.w * channels + 5;
+      std::vector<std::uint8_t> bytes(static_cast<std::size_t>(stride * s.h));
+      std::uint32_t state = 9;
+      for (std::uint8_t& b : bytes)
+        b = static_cast<std::uint8_t>((state = state * 1664525u + 1013904223u) >> 24);
+      PhotoRef photo{bytes.data(), s.w, s.h, stride, static_cast<int>(channels)};
+      if (channels == 1) photo.green = photo.blue = 0;
+      std::vector<double> picture(static_cast<std::size_t>(3 * s.h * s.w));
+      lightness_picture(photo, picture.data());
+      DetectorInputParams p;
+      p.h = s.h;
+      p.w = s.w;
+      p.out_h = s.out_h;
+      p.out_w = s.out_w;
+      p.padded_h = s.out_h + 3;
+      p.padded_w = s.out_w + 2;
+      std::copy_n(std::array{103.53f, 116.28f, 123.675f}.data(), 3, p.mean);
+      std::vector<float> expected(static_cast<std::size_t>(3 * p.padded_h * p.padded_w), -1.0f),
+          found = expected;
+      p.picture = picture.data();
+      p.sample = PictureSample::f64;
+      p.out = expected.data();
+      detector_input_cpu(p);
+      p.picture = nullptr;
+      p.out = found.data();
+      for (const int threads : {1, 3}) {
+        std::fill(found.begin(), found.end(), -2.0f);
+        const ThreadScope scope(threads);
+        lightness_input_cpu(photo, p);
+        CHECK(found == expected);
+      }
+    }
+  }
 }
 
 TEST_CASE("the size a picture is shown to the detector in") {

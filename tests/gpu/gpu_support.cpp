@@ -71,7 +71,8 @@ double relative_error(const TensorRef& a, const TensorRef& b) {
   double error = 0, most = 0;
   for (std::int64_t i = 0; i < b.dims.count(); ++i) {
     const double difference = std::abs(static_cast<double>(a.data[i]) - b.data[i]);
-    if (!(difference <= error)) error = difference;  // NaN stays
+    if (!std::isfinite(difference)) return 1e30;
+    error = std::max(error, difference);
     most = std::max(most, std::abs(static_cast<double>(b.data[i])));
   }
   return most > 0 ? error / most : error;

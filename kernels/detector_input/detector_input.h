@@ -34,7 +34,7 @@ void detector_input_cuda(const DetectorInputParams& p, Stream stream);
 
 // A photo's lightness as the published colorizer shows it to its detector: CIE Lab without a and b, back in
 // sRGB: three channels that differ by a hundredth. [h, w, 3] 0..255, not rounded. 16 bits are rounded to 8
-// first. Not of video.
+// first. Not of video. What the two ways below are held to.
 void lightness_picture(const PhotoRef& photo, double* out);
 // detector_input_cpu() of lightness_picture(photo), the same bits, without that picture: 24 bytes a pixel
 // that would each be made though a smaller input reads few. Of p neither picture, sample nor scratch is used.

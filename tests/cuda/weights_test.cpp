@@ -229,12 +229,10 @@ std::int64_t packed_values(Graph g) {
 }  // namespace
 
 TEST_CASE("weights: of every network in one block of their size, more programs need no more") {
-  HostDeviceOptions dry;
-  dry.dry = true;
   for (const Network& network : networks()) {
     for (const Precision precision : {Precision::fp32, Precision::fp16}) {
       CAPTURE(network.name);
-      const HostBackend host(precision, dry);
+      const HostBackend host(precision, dry_gpu());
       const auto weights = host->make_weights(std::make_shared<OnesSource>());
       std::vector<std::unique_ptr<Program>> programs;
       std::int64_t values = 0;

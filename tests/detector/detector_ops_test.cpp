@@ -402,9 +402,8 @@ TEST_CASE("a photo's lightness on its way to the detector is that of the whole p
       CAPTURE(channels);
       const std::int64_t stride = s.w * channels + 5;
       std::vector<std::uint8_t> bytes(static_cast<std::size_t>(stride * s.h));
-      std::uint32_t state = 9;
-      for (std::uint8_t& b : bytes)
-        b = static_cast<std::uint8_t>((state = state * 1664525u + 1013904223u) >> 24);
+      Random random(9);
+      for (std::uint8_t& b : bytes) b = static_cast<std::uint8_t>(random.next() >> 56);
       PhotoRef photo{bytes.data(), s.w, s.h, stride, static_cast<int>(channels)};
       if (channels == 1) photo.green = photo.blue = 0;
       std::vector<double> picture(static_cast<std::size_t>(3 * s.h * s.w));

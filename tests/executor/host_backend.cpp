@@ -12,14 +12,11 @@ namespace cuhue {
 
 namespace {
 
-// CUHUE_EXECUTOR=dry: a device of a GPU's size that computes nothing, for scripts at full size.
+// CUHUE_EXECUTOR=dry: for scripts at full size.
 test::HostDeviceOptions device_options() {
-  test::HostDeviceOptions options;
   const char* how = std::getenv("CUHUE_EXECUTOR");
-  if (how == nullptr || std::string_view(how) != "dry") return options;
-  options.dry = true;
-  options.memory_bytes = std::int64_t{80} << 30;
-  return options;
+  const bool dry = how != nullptr && std::string_view(how) == "dry";
+  return dry ? test::dry_gpu() : test::HostDeviceOptions{};
 }
 
 }  // namespace

@@ -33,6 +33,14 @@ struct HostDeviceOptions {
   bool dry = false;
 };
 
+// A dry device with the memory of a large GPU.
+inline HostDeviceOptions dry_gpu() {
+  HostDeviceOptions options;
+  options.memory_bytes = std::int64_t{80} << 30;
+  options.dry = true;
+  return options;
+}
+
 class HostDevice final : public cuda::Device {
  public:
   explicit HostDevice(const HostDeviceOptions& options = {});

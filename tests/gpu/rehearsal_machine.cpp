@@ -6,10 +6,7 @@
 namespace cuhue::bench {
 
 std::shared_ptr<cuda::Device> open_device(std::string&) {
-  test::HostDeviceOptions options;
-  options.dry = true;
-  options.memory_bytes = std::int64_t{80} << 30;
-  return std::make_shared<test::HostDevice>(options);
+  return std::make_shared<test::HostDevice>(test::dry_gpu());
 }
 
 std::shared_ptr<cuda::DenseLibrary> open_matrix_library(const std::shared_ptr<cuda::Device>&) {

@@ -24,7 +24,7 @@ TEXT
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 # shellcheck source=../tests/gpu_steps.sh
 source "$root/tests/gpu_steps.sh"
-limit=300 quick=0
+limit=300 quick=0 report_file=gpu_bench.json report_title="benchmarks on a GPU"
 read_options bench/gpu.sh gpu-bench "$@"
 for option in "${rest[@]}"; do
   [[ "$option" == --quick ]] || { echo "bench/gpu.sh: unknown option '$option'; see bench/gpu.sh --help" >&2 && exit 2; }
@@ -57,4 +57,4 @@ for name in siggraph17 scgan masks-gan; do step "first-picture-$name" torch pyth
 for name in "${entries[@]}"; do step "peers-$name" torch python3 "${peers[@]}" --only "$name" "${short[@]}"; done
 for name in "${entries[@]}"; do step "peers-$name-compiled" torch python3 "${peers[@]}" --only "$name" "${compiled[@]}"; done
 
-finish_report "$out/gpu_bench.json" "benchmarks on a GPU" "$CUHUE_GPU_FACTS"
+finish_report

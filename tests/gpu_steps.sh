@@ -57,7 +57,7 @@ find_machine() {
 }
 
 # read_options SCRIPT DEFAULT_OUT ARGUMENT...: sets build, out, limit, budget, only, dry and `rest` (what it does not know), makes the
-# folder, finds the machine. The caller defines usage().
+# folder, finds the machine. The caller defines usage(), report_file (in the folder) and report_title.
 read_options() {
   local script="$1"
   build="$root/build/cuda" out="$root/out/$2" only="" dry=0 rest=()
@@ -83,6 +83,7 @@ read_options() {
   build="$(cd "$build" && pwd)"
   mkdir -p "$out/logs" && out="$(cd "$out" && pwd)"
   find_machine
+  report_file="$out/$report_file"
   export CUHUE_GPU_FACTS="$out/facts.jsonl"
   : >"$CUHUE_GPU_FACTS"
 }
@@ -119,25 +120,26 @@ step() {
         if [[ "$needs" == sanitizer ]] && grep -qF "Device not supported" "$log"; then
           state=skipped note="compute-sanitizer does not support the device on this machine"
         else
-          state=failed note="exit status $status: $(grep -v '^ *$' "$log" | tail -n 3 | cut -c 1-300)"
+          state=failed note="exit status $status: $(grep -v '^ *$' "$log" | tail -n 3 | cut -c 1-300 | iconv -c -t UTF-8)"
         fi
         ;;
     esac
   fi
   step_names+=("$name") step_states+=("$state") step_seconds+=($((SECONDS - start))) step_notes+=("$note")
   printf '%-24s %-8s %4d s  %s\n' "$name" "$state" $((SECONDS - start)) "${note//$'\n'/ | }"
+  write_report
 }
 
 # step_devices PROGRAM: what the program finds, with the versions of driver and libraries, for the report.
 step_devices() {
-  step devices gpu "$1" devices --json -
-  [[ "${step_states[-1]}" != passed ]] || printf '{"fact": "devices", "devices": %s}\n' "$(tr '\n' ' ' <"$out/logs/devices.log")" >>"$CUHUE_GPU_FACTS"
+  step devices gpu "$1" devices --json "$out/devices.json"
+  [[ "${step_states[-1]}" != passed ]] || printf '{"fact": "devices", "devices": %s}\n' "$(tr '\n' ' ' <"$out/devices.json")" >>"$CUHUE_GPU_FACTS"
 }
 
-# finish_report FILE TITLE FACTS: one JSON object; FACTS holds one JSON value a line, as the programs left them. The
-# result is 1 when a step failed.
-finish_report() {
-  local file="$1" title="$2" facts="$3" failed=0 i commit
+# write_report: $report_title and all steps so far to $report_file, one JSON object, with the JSON values, one a line, that
+# programs left in $CUHUE_GPU_FACTS. After every step: who is stopped in the middle keeps what was found.
+write_report() {
+  local file="$report_file" title="$report_title" facts="$CUHUE_GPU_FACTS" i commit
   commit="$(git -C "$root" describe --always --dirty --abbrev=12 2>/dev/null || cat "$build/commit.txt" 2>/dev/null || echo unknown)"
   {
     printf '{\n "what": %s,\n "date": "%s",\n "commit": %s,\n' "$(json "$title")" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(json "$commit")"
@@ -153,7 +155,13 @@ finish_report() {
     [[ ! -s "$facts" ]] || sed 's/^/\n  /; $!s/$/,/' "$facts" | sed 's/^n  /  /'
     printf '\n ]\n}\n'
   } >"$file"
+}
+
+# finish_report: the result is 1 when a step failed.
+finish_report() {
+  local failed=0 i
+  write_report
   for i in "${!step_states[@]}"; do [[ "${step_states[i]}" != failed ]] || failed=1; done
-  printf '%s: %s\n' "$( ((failed)) && echo FAILED || echo 'nothing failed')" "$file"
+  printf '%s: %s\n' "$( ((failed)) && echo FAILED || echo 'nothing failed')" "$report_file"
   return $failed
 }

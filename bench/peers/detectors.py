@@ -21,7 +21,8 @@ class TorchDetector(Torch):
         sys.path[:0] = [spec["golden_dir"], os.path.dirname(os.path.abspath(__file__))]
         import mask_rcnn_network as reference
         torch.set_num_threads(spec["threads"])
-        torch.set_num_interop_threads(1)
+        if torch.get_num_interop_threads() != 1:  # it may be set once a process
+            torch.set_num_interop_threads(1)
         self.device, self.dtype = torch.device(spec.get("device", "cpu")), getattr(torch, spec.get("dtype", "float32"))
         self.torch, self.ops, self.network, self.anchors = torch, torchvision.ops, reference.MaskRcnn(), []
         self.network.state = {key: self.placed(value) for key, value in self.network.state.items()}

@@ -112,8 +112,9 @@ class Torch:
         graph, static, output = self.recorded((key, *(i.shape for i in inputs)), work, *inputs)
 
         def run():
-            for to, value in zip(static, inputs):
-                to.copy_(value)
+            with torch.inference_mode():  # as where the copies were made
+                for to, value in zip(static, inputs):
+                    to.copy_(value)
             graph.replay()
             return output
         return run

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 
+#include "kernels/core/parallel.h"
 #include "weights/half.h"
 #include "weights/status.h"
 
@@ -22,6 +24,8 @@ std::string number(double value) {
   return text;
 }
 
+constexpr std::int64_t kPixelsAtOnce = 1024;  // of a result, by one thread of the host
+
 // Candidates on one stream, their results on the host.
 class Bench {
  public:
@@ -32,31 +36,60 @@ class Bench {
         bytes_(((out.pixels() - 1) * out.pitch + out.dims.c) * element_bytes(out.element)),
         staging_(device, bytes_, "a tuner's result") {}
 
-  // The channels alone, as floats.
-  std::vector<float> result_of(const Candidate& candidate) {
+  // The candidate's result comes to the host.
+  void run(const Candidate& candidate) {
     // NaN in either element: what is not written does not pass for a small difference.
     std::memset(staging_.data(), 0xFF, static_cast<std::size_t>(bytes_));
     device_.copy(out_.data, staging_.data(), bytes_, stream_.get());
     device_.launch([&] { candidate.run(stream_.get()); });
     device_.copy(staging_.data(), out_.data, bytes_, stream_.get());
     device_.synchronize(stream_.get());
-    std::vector<float> values;
-    values.reserve(static_cast<std::size_t>(out_.pixels() * out_.dims.c));
-    for (std::int64_t p = 0; p < out_.pixels(); ++p) {
-      for (std::int64_t c = 0; c < out_.dims.c; ++c) values.push_back(value(p * out_.pitch + c));
-    }
+  }
+
+  // Of the latest run the channels alone, as floats.
+  std::vector<float> result() const {
+    const std::int64_t channels = out_.dims.c;
+    std::vector<float> values(static_cast<std::size_t>(out_.pixels() * channels));
+    parallel_for(out_.pixels(), kPixelsAtOnce, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t p = begin; p < end; ++p) {
+        for (std::int64_t c = 0; c < channels; ++c)
+          values[static_cast<std::size_t>(p * channels + c)] = value(p * out_.pitch + c);
+      }
+    });
     return values;
   }
 
+  // Of the latest run from `right`; infinite when either has something that is no number.
+  double difference(const std::vector<float>& right) const {
+    const std::int64_t channels = out_.dims.c;
+    std::mutex mutex;
+    double all = 0;
+    parallel_for(out_.pixels(), kPixelsAtOnce, [&](std::int64_t begin, std::int64_t end) {
+      double most = 0;
+      for (std::int64_t p = begin; p < end; ++p) {
+        for (std::int64_t c = 0; c < channels; ++c) {
+          const double d = std::abs(static_cast<double>(value(p * out_.pitch + c)) -
+                                    static_cast<double>(right[static_cast<std::size_t>(p * channels + c)]));
+          most = std::max(most, std::isfinite(d) ? d : INFINITY);
+        }
+      }
+      const std::lock_guard lock(mutex);
+      all = std::max(all, most);
+    });
+    return all;
+  }
+
+  // Of a recording, as programs run it: what launching costs the host plays no part. Behind run(), which has
+  // loaded the candidate's code: a capture does not allow that.
   double seconds_of(const Candidate& candidate, const TuningRules& rules) {
+    const auto recording = device_.record([&](Stream stream) {
+      for (int run = 0; run < rules.runs; ++run) candidate.run(stream);
+    });
+    device_.launch([&] { recording->launch(stream_.get()); });
     std::vector<double> seconds;
     seconds.reserve(static_cast<std::size_t>(rules.repeats));
     for (int i = 0; i < rules.repeats; ++i) {
-      seconds.push_back(device_.seconds(
-          [&](Stream stream) {
-            for (int run = 0; run < rules.runs; ++run) candidate.run(stream);
-          },
-          stream_.get()));
+      seconds.push_back(device_.seconds([&](Stream stream) { recording->launch(stream); }, stream_.get()));
     }
     const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
     std::nth_element(seconds.begin(), middle, seconds.end());
@@ -88,30 +121,21 @@ double largest(const std::vector<float>& values) {
   return most;
 }
 
-// Infinite when either has something that is no number.
-double difference(const std::vector<float>& a, const std::vector<float>& b) {
-  double most = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double d = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
-    if (!std::isfinite(d)) return INFINITY;
-    most = std::max(most, d);
-  }
-  return most;
-}
-
 }  // namespace
 
 std::vector<Timed> time_candidates(const std::shared_ptr<Device>& device, const DeviceTensor& out,
                                    std::span<const Candidate> candidates, const TuningRules& rules,
                                    const TuningLog& log) {
   Bench bench(device, out);
-  const std::vector<float> right = bench.result_of(candidates.front());
+  bench.run(candidates.front());
+  const std::vector<float> right = bench.result();
   const double scale = largest(right);
   std::vector<Timed> timed = {{0, bench.seconds_of(candidates.front(), rules), 0.0}};
   for (std::size_t i = 1; i < candidates.size(); ++i) {
     const Candidate& candidate = candidates[i];
     try {
-      Timed t{i, 0.0, difference(bench.result_of(candidate), right) / (scale > 0 ? scale : 1.0)};
+      bench.run(candidate);
+      Timed t{i, 0.0, bench.difference(right) / (scale > 0 ? scale : 1.0)};
       if (!(t.error <= rules.most_error)) {
         say(log, candidate.name + " is wrong by " + number(t.error) + " of the largest value, more than " +
                      number(rules.most_error) + ": not used");
@@ -124,7 +148,7 @@ std::vector<Timed> time_candidates(const std::shared_ptr<Device>& device, const 
     }
   }
   // A device that an error left unusable throws here, too.
-  bench.result_of(candidates.front());
+  bench.run(candidates.front());
   std::stable_sort(timed.begin(), timed.end(),
                    [](const Timed& a, const Timed& b) { return a.seconds < b.seconds; });
   return timed;

@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <limits>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -84,6 +86,19 @@ TEST_CASE("tuner: the fastest right candidate comes first") {
     CHECK(timed[0].error == 0);
     CHECK(c.log.empty());
   }
+}
+
+TEST_CASE("tuner: what a candidate costs the host, which a recording spares, plays no part") {
+  Copies c(Element::f32);
+  const void* right = c.answer();
+  const Candidate quick = c.copying("dawdles on the host", right, 1);
+  const Candidate dawdling{quick.name, [&](Stream stream) {
+                             std::this_thread::sleep_for(std::chrono::milliseconds(3));
+                             quick.run(stream);
+                           }};
+  const auto timed = c.time({c.copying("plain", right, 2000), dawdling}, 1e-4);
+  REQUIRE(timed.size() == 2);
+  CHECK(timed[0].candidate == 1);
 }
 
 TEST_CASE("tuner: a candidate that is wrong anywhere is left out and named") {

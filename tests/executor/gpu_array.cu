@@ -60,12 +60,12 @@ void* device_allocate(std::size_t bytes) {
 }
 
 void device_free(void* data) {
-  if (!guarded()) return check(cudaFree(data));
-  auto* start = static_cast<unsigned char*>(data) - kGuard;
+  auto* start = static_cast<unsigned char*>(data) - (guarded() ? kGuard : 0);
   if (std::uncaught_exceptions() > 0) {  // says what is wrong already
     (void)cudaFree(start);
     return;
   }
+  if (!guarded()) return check(cudaFree(start));
   std::size_t bytes = 0;
   device_copy(&bytes, start, sizeof bytes);
   std::vector<unsigned char> guards(2 * kGuard - sizeof bytes, kGuardByte);

@@ -13,13 +13,14 @@ pack="$(cd "$pack" && pwd)"
 cc -shared -fPIC -Wl,-soname,libbrought.so -o "$pack/lib/libbrought.so" -x c - <<<'int brought(void) { return 0; }'
 cc -o "$pack/apps/program" -x c - -L"$pack/lib" -lbrought <<<'int brought(void); int main(void) { return brought(); }'
 cp "$pack/lib/libbrought.so" "$pack/lib/libc.so.6"
-limit=1
+limit=1 report_file=report.json report_title=steps
 read_options steps_test steps --build "$pack" --out "$1/steps" --only good,bad,slow,says-no,needs,late,brought,refused,found
 gpu_name="" sanitizer="" has_torch=0
 
 step good nothing bash -c 'echo "{\"fact\": \"made up\"}" >>"$CUHUE_GPU_FACTS"'
 step bad nothing bash -c 'echo "a \"reason\" with a\\backslash"; exit 3'
 step slow nothing sleep 20
+grep -qF '"slow", "state": "failed"' "$out/report.json" || { echo "there is no report before the end" && exit 1; }
 step says-no nothing bash -c 'echo "nothing to do here"; exit 77'
 step needs gpu true
 step brought nothing "$pack/apps/program"
@@ -29,7 +30,7 @@ step found sanitizer bash -c 'echo "========= ERROR SUMMARY: 1 error"; exit 1'
 step unasked nothing false
 budget=0
 step late nothing false
-if finish_report "$out/report.json" "steps" "$CUHUE_GPU_FACTS"; then echo "a failed step went unnoticed" && exit 1; fi
+if finish_report; then echo "a failed step went unnoticed" && exit 1; fi
 
 [[ "$(ls "$out/lib")" == libbrought.so ]] || { echo "libraries that are used: $(ls "$out/lib")" && exit 1; }
 expected="good passed|bad failed|slow failed|says-no skipped|needs skipped|brought passed|refused skipped|found failed|unasked skipped|late skipped"

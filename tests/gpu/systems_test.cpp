@@ -112,6 +112,9 @@ TEST_SUITE("parity") {
       const auto most = std::max<double>(30, 0.005 * static_cast<double>(expected.mask(i).size()));
       mask = std::max(mask, static_cast<double>(different_pixels(found, expected, i)) / most);
     }
+    for (const auto& values : {found.boxes, found.scores}) {  // which the largest of would pass over
+      for (const float v : values) REQUIRE(std::isfinite(v));
+    }
     CHECK(box < 0.05);
     CHECK(score < 5e-4);
     CHECK(mask <= 1);

@@ -39,11 +39,14 @@ CUHUE_HD float letterbox_value(std::uint8_t byte) {
   return 2.0f * static_cast<float>(byte) / 255.0f - 1.0f;
 }
 
-// The pixel that Pillow's NEAREST takes for output `o`.
+// The pixel that Pillow's NEAREST takes for output `o`: it goes from output to output by sums, whose rounding
+// decides where a product would fall between two pixels.
 CUHUE_HD int letterbox_nearest(int o, int n_in, int n_out) {
   const double scale = static_cast<double>(n_in) / static_cast<double>(n_out);
-  const int i = static_cast<int>((static_cast<double>(o) + 0.5) * scale);
-  return i < n_in ? i : n_in - 1;
+  double at = scale * 0.5;
+  for (int i = 0; i < o; ++i) at += scale;
+  const int pixel = static_cast<int>(at);
+  return pixel < n_in ? pixel : n_in - 1;
 }
 
 // Keeps its memory from photo to photo; what it returns is overwritten by the next.

@@ -144,13 +144,15 @@ std::span<const std::uint8_t> Letterbox::fit(const PhotoRef& photo, std::int64_t
   const std::uint8_t* rows = take_rows(photo, box.enlarged ? w : box.w, planes);
   if (box.enlarged) {
     const auto nearest = [](std::int64_t o, std::int64_t n_in, std::int64_t n_out) {
-      return std::int64_t{
-          letterbox_nearest(static_cast<int>(o), static_cast<int>(n_in), static_cast<int>(n_out))};
+      return letterbox_nearest(static_cast<int>(o), static_cast<int>(n_in), static_cast<int>(n_out));
     };
+    first_.resize(static_cast<std::size_t>(box.w));  // of each column, once
+    for (std::int64_t x = 0; x < box.w; ++x) first_[static_cast<std::size_t>(x)] = nearest(x, w, box.w);
     for (std::int64_t y = 0; y < box.h; ++y) {
-      const std::uint8_t* from = rows + nearest(y, h, box.h) * w * planes;
+      const std::uint8_t* from = rows + std::int64_t{nearest(y, h, box.h)} * w * planes;
       for (std::int64_t x = 0; x < box.w; ++x)
-        std::copy_n(from + nearest(x, w, box.w) * planes, planes, row_of_box(y) + x * planes);
+        std::copy_n(from + std::int64_t{first_[static_cast<std::size_t>(x)]} * planes, planes,
+                    row_of_box(y) + x * planes);
     }
   } else if (box.h == h) {
     for (std::int64_t row = 0; row < h; ++row) std::copy_n(rows + row * length, length, row_of_box(row));

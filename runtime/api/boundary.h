@@ -37,6 +37,16 @@ inline void require(bool condition, const char* message) {
   if (!condition) throw Error(Status::usage, message);
 }
 
+// A C enum of the caller's may hold any number: C++ may look at it as its enum only when it is one of its
+// values.
+template <class E>
+unsigned number_of(const E& value) {
+  static_assert(std::is_enum_v<E> && sizeof(E) == sizeof(unsigned));
+  unsigned number = 0;
+  std::memcpy(&number, &value, sizeof number);
+  return number;
+}
+
 // The caller's options as this version's struct: fields beyond the caller's struct_size are zero.
 template <class T>
 T read_struct(const T* from) {

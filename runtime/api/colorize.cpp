@@ -78,7 +78,7 @@ cuhue_pixels pixels_at(const cuhue_pixels* array, size_t index) {
 }
 
 bool on_device(const cuhue_pixels& p, const cuhue_colorizer& colorizer, size_t index) {
-  require(p.memory == CUHUE_MEMORY_HOST || p.memory == CUHUE_MEMORY_DEVICE,
+  require(number_of(p.memory) <= CUHUE_MEMORY_DEVICE,
           "memory of pixels is not one of cuhue_memory_kind's values");
   if (p.memory == CUHUE_MEMORY_HOST) return false;
   if (!colorizer.on_gpu) {

@@ -76,10 +76,9 @@ std::optional<int> first_usable(std::string& why) {
   return {};
 }
 
-void check_precision(cuhue_precision precision, const std::string& device, unsigned supported) {
+void check_precision(const cuhue_precision& precision, const std::string& device, unsigned supported) {
   static constexpr const char* kNames[] = {"fp32", "tf32", "fp16", "int8"};
-  require(precision >= CUHUE_FP32 && precision <= CUHUE_INT8,
-          "precision is not one of cuhue_precision's values");
+  require(number_of(precision) <= CUHUE_INT8, "precision is not one of cuhue_precision's values");
   if ((supported & (1U << precision)) != 0) return;
   throw Error(Status::usage, std::string("precision ") + kNames[precision] + " is not supported on " +
                                  device + "; use fp32" +

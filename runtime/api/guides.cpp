@@ -29,8 +29,8 @@ cuhue_hint hint_at(const cuhue_hint* array, std::size_t index) {
 }
 
 LabColor color_of(const cuhue_hint& h, std::size_t index) {
-  if (h.color == CUHUE_HINT_AB) return {h.a, h.b};
-  if (h.color == CUHUE_HINT_RGB) return lab_color_of(h.rgb[0], h.rgb[1], h.rgb[2]);
+  if (number_of(h.color) == CUHUE_HINT_AB) return {h.a, h.b};
+  if (number_of(h.color) == CUHUE_HINT_RGB) return lab_color_of(h.rgb[0], h.rgb[1], h.rgb[2]);
   refuse_hint(index, "its color is not one of cuhue_hint_color's values");
 }
 

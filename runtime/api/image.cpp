@@ -27,7 +27,7 @@ static_assert(static_cast<int>(PixelFormat::grey8) == CUHUE_GREY8 &&
 
 namespace {
 
-PixelFormat to_format(cuhue_pixel_format f) {
+PixelFormat to_format(unsigned f) {
   const bool known = (f >= CUHUE_GREY8 && f <= CUHUE_BGRA8) || (f >= CUHUE_GREY16 && f <= CUHUE_RGBA16) ||
                      f == CUHUE_NV12 || f == CUHUE_NV12_BT601;
   require(known, "the pixel format is not one of cuhue_pixel_format's values");
@@ -37,7 +37,7 @@ PixelFormat to_format(cuhue_pixel_format f) {
 }  // namespace
 
 PixelView to_view(const cuhue_pixels& p) {
-  const PixelFormat format = to_format(p.format);
+  const PixelFormat format = to_format(number_of(p.format));
   constexpr std::int64_t kMaxSide = std::int64_t{1}
                                     << 30;  // products of two sides and a pixel's bytes stay in 64 bits
   require(p.width >= 0 && p.height >= 0 && p.width <= kMaxSide && p.height <= kMaxSide,
@@ -69,7 +69,7 @@ cuhue_pixels to_pixels(const PixelView& v) {
 namespace {
 
 FileFormat format_for(const cuhue_encode_options& o, const char* path) {
-  switch (o.format) {
+  switch (number_of(o.format)) {
     case CUHUE_FILE_AUTO:
       return path == nullptr ? FileFormat::png : file_format_from_extension(path).value_or(FileFormat::png);
     case CUHUE_FILE_PNG: return FileFormat::png;

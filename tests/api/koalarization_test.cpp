@@ -16,10 +16,14 @@ using namespace api_test;
 
 namespace {
 
-nlohmann::json golden() {
-  std::ifstream stream(CUHUE_TEST_DATA "/golden/koalarization_pictures.json");
-  REQUIRE(stream);
-  return nlohmann::json::parse(stream);
+// Read once, and kept: loops go over parts of it.
+const nlohmann::json& golden() {
+  static const nlohmann::json kept = [] {
+    std::ifstream stream(CUHUE_TEST_DATA "/golden/koalarization_pictures.json");
+    REQUIRE(stream);
+    return nlohmann::json::parse(stream);
+  }();
+  return kept;
 }
 
 struct Stage {
@@ -108,8 +112,8 @@ TEST_CASE("letterboxes have Pillow's bytes, in colour and of luma") {
   for (const auto& c : golden().at("letterboxes")) {
     const std::int64_t w = c.at("width"), h = c.at("height");
     const std::vector<std::uint8_t> rgb = cuhue::test::golden_picture(w, h);
-    const cuhue::PhotoRef view = cuhue::photo_ref(cuhue::ConstPixelView(
-        rgb.data(), w, h, static_cast<std::ptrdiff_t>(3 * w), cuhue::PixelFormat::rgb8));
+    const cuhue::PhotoRef view = cuhue::photo_ref(cuhue::ConstPixelView{
+        rgb.data(), w, h, static_cast<std::ptrdiff_t>(3 * w), cuhue::PixelFormat::rgb8});
     const auto text = [](std::span<const std::uint8_t> box_bytes) {
       const std::vector<std::uint8_t> bytes(box_bytes.begin(), box_bytes.end());
       char hex[17];

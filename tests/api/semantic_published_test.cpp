@@ -14,10 +14,14 @@ namespace published = cuhue::semantic_published;
 
 namespace {
 
-nlohmann::json golden() {
-  std::ifstream file(CUHUE_TEST_DATA "/semantic_golden.json");
-  REQUIRE(file.good());
-  return nlohmann::json::parse(file);
+// Read once, and kept: loops go over parts of it.
+const nlohmann::json& golden() {
+  static const nlohmann::json kept = [] {
+    std::ifstream file(CUHUE_TEST_DATA "/semantic_golden.json");
+    REQUIRE(file.good());
+    return nlohmann::json::parse(file);
+  }();
+  return kept;
 }
 
 // Sum of (place + 1) * value, modulo 2^32, value by value.

@@ -16,7 +16,7 @@ namespace cuhue::bench {
 // Device memory of one set of a case's tensors, filled with random values.
 class Set {
  public:
-  explicit Set(std::shared_ptr<cuda::Device> device) : device_(std::move(device)) {}
+  explicit Set(std::shared_ptr<cuda::Device> device) : device_(std::move(device)), stream_(device_) {}
   DeviceTensor tensor(Dims dims, Element element, float range = 1.0f);
   float* floats(std::int64_t count, float range = 1.0f);
   std::uint8_t* random_bytes(std::int64_t count);
@@ -27,6 +27,7 @@ class Set {
 
  private:
   std::shared_ptr<cuda::Device> device_;
+  cuda::OwnedStream stream_;  // of uploads
   std::vector<cuda::Memory> memory_;
   std::int64_t allocated_ = 0;
 };

@@ -83,7 +83,7 @@ void bench_forward(const Loaded& loaded, std::int64_t batch, std::int64_t side) 
   const auto program = loaded.compile(batch, side);
   const double compile = watch.lap();
   fill(loaded, *program);
-  program->run();
+  for (int run = 0; run < 2; ++run) program->run();  // the second one is a launch of the recording
   auto& cuda = dynamic_cast<cuda::CudaProgram&>(*program);
   // Clocks and caches as in steady state. A large batch and a detector are replayed for some seconds only.
   const bool all = batch == 1 && loaded.network->parts.empty();
@@ -153,8 +153,7 @@ void bench_side_by_side(const Loaded& colours) {
 void bench_layers(const Loaded& loaded) {
   const auto program = loaded.compile(1, loaded.network->default_size);
   fill(loaded, *program);
-  program->run();
-  program->profile();
+  program->profile();  // warms up
   for (const StepProfile& step : program->profile()) {
     note(R"({"fact": "layer", )" + loaded.about(1, loaded.network->default_size) + R"(, "layer": ")" +
          step.name + R"(", "op": ")" + step.op + R"(", "provider": ")" + step.provider + R"(", "us": )" +

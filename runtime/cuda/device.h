@@ -43,6 +43,16 @@ class Event {
   virtual void hold(Stream stream) = 0;  // what `stream` is given from now on waits for the point
 };
 
+// Points of a stream's work on the device's own clock. Recorded among that work, they are taken anew by every
+// launch: no time of the host's is among them. Not thread-safe. Outlives the recordings it is part of.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual void mark(std::size_t point, Stream stream) = 0;  // within Device::launch or record
+  // Between the latest marks of two points, whose work somebody has waited for.
+  virtual double seconds(std::size_t from, std::size_t to) const = 0;
+};
+
 // Thread-safe unless said otherwise. Every failure is Error(Status::device), but a lack of memory, which is
 // Error(Status::out_of_memory) with the bytes needed and free. After an error that leaves the device unusable
 // every later call says so, and how to go on.
@@ -65,6 +75,7 @@ class Device {
   virtual void destroy_stream(Stream stream) noexcept = 0;
   virtual void synchronize(Stream stream) = 0;
   virtual std::unique_ptr<Event> create_event() = 0;
+  virtual std::unique_ptr<Clock> create_clock(std::size_t points) = 0;
 
   // In the order of the stream; host memory should be pinned. Rows of 2-D copies are `bytes` wide.
   virtual void copy(void* to, const void* from, std::int64_t bytes, Stream stream) = 0;
@@ -73,12 +84,10 @@ class Device {
   virtual void fill_zero(void* to, std::int64_t bytes, Stream stream) = 0;
 
   // Calls `work`, which launches kernels: for this device, and with what launchers throw turned into Error.
-  // record() and seconds() see to that themselves.
+  // record() sees to that itself.
   virtual void launch(const std::function<void()>& work) = 0;
   // Captures what `work` puts on the stream it is given. Nothing of it runs yet.
   virtual std::unique_ptr<Recording> record(const std::function<void(Stream)>& work) = 0;
-  // Seconds between the two ends of `work` on the device's own clock; waits for it.
-  virtual double seconds(const std::function<void(Stream)>& work, Stream stream) = 0;
 };
 
 // Device or pinned host memory with an owner.

@@ -176,6 +176,51 @@ class GpuEvent final : public Event {
   cudaEvent_t event_ = nullptr;
 };
 
+class GpuClock final : public Clock {
+ public:
+  GpuClock(Gpu& gpu, std::size_t points) : gpu_(gpu), events_(points) {
+    for (cudaEvent_t& event : events_) {
+      const cudaError_t error = cudaEventCreate(&event);
+      if (error == cudaSuccess) continue;
+      destroy();
+      gpu_.check(error, "making a clock");
+    }
+  }
+  GpuClock(const GpuClock&) = delete;
+  GpuClock& operator=(const GpuClock&) = delete;
+  ~GpuClock() override {
+    const CurrentGpu current(gpu_.facts().index);
+    destroy();
+  }
+
+  void mark(std::size_t point, Stream stream) override {
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    gpu_.check(cudaStreamIsCapturing(stream, &status), "asking whether a stream is captured");
+    // In a capture any other event says what waits for what, and is no part of the graph.
+    const unsigned kind =
+        status == cudaStreamCaptureStatusNone ? cudaEventRecordDefault : cudaEventRecordExternal;
+    gpu_.check(cudaEventRecordWithFlags(events_[point], stream, kind), "marking a point of time");
+  }
+  double seconds(std::size_t from, std::size_t to) const override {
+    return gpu_.use([&] {
+      float ms = 0;
+      gpu_.check(cudaEventElapsedTime(&ms, events_[from], events_[to]), "reading a clock");
+      return static_cast<double>(ms) * 1e-3;
+    });
+  }
+
+ private:
+  void destroy() {
+    for (const cudaEvent_t event : events_) {
+      if (event != nullptr) static_cast<void>(cudaEventDestroy(event));
+    }
+    forget_last_error();
+  }
+
+  Gpu& gpu_;
+  std::vector<cudaEvent_t> events_;
+};
+
 struct StreamOwner {
   explicit StreamOwner(Device& d) : device(d), stream(d.create_stream()) {}
   StreamOwner(const StreamOwner&) = delete;
@@ -193,17 +238,6 @@ struct GraphOwner {
     if (graph != nullptr) static_cast<void>(cudaGraphDestroy(graph));
   }
   cudaGraph_t graph = nullptr;
-};
-
-// With a clock, unlike a GpuEvent.
-struct TimedEvent {
-  TimedEvent() = default;
-  TimedEvent(const TimedEvent&) = delete;
-  TimedEvent& operator=(const TimedEvent&) = delete;
-  ~TimedEvent() {
-    if (event != nullptr) static_cast<void>(cudaEventDestroy(event));
-  }
-  cudaEvent_t event = nullptr;
 };
 
 }  // namespace
@@ -422,19 +456,8 @@ std::unique_ptr<Event> Gpu::create_event() {
   return use([&]() -> std::unique_ptr<Event> { return std::make_unique<GpuEvent>(*this); });
 }
 
-double Gpu::seconds(const std::function<void(Stream)>& work, Stream stream) {
-  return use([&] {
-    TimedEvent start, end;
-    check(cudaEventCreate(&start.event), "making an event");
-    check(cudaEventCreate(&end.event), "making an event");
-    check(cudaEventRecord(start.event, stream), "recording an event");
-    work(stream);
-    check(cudaEventRecord(end.event, stream), "recording an event");
-    check(cudaEventSynchronize(end.event), "running its work");
-    float ms = 0;
-    check(cudaEventElapsedTime(&ms, start.event, end.event), "reading a clock");
-    return static_cast<double>(ms) * 1e-3;
-  });
+std::unique_ptr<Clock> Gpu::create_clock(std::size_t points) {
+  return use([&]() -> std::unique_ptr<Clock> { return std::make_unique<GpuClock>(*this, points); });
 }
 
 }  // namespace cuhue::cuda

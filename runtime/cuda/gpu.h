@@ -53,13 +53,13 @@ class Gpu final : public Device {
   void destroy_stream(Stream stream) noexcept override;
   void synchronize(Stream stream) override;
   std::unique_ptr<Event> create_event() override;
+  std::unique_ptr<Clock> create_clock(std::size_t points) override;
   void copy(void* to, const void* from, std::int64_t bytes, Stream stream) override;
   void copy_rows(void* to, std::ptrdiff_t to_stride, const void* from, std::ptrdiff_t from_stride,
                  std::int64_t bytes, std::int64_t rows, Stream stream) override;
   void fill_zero(void* to, std::int64_t bytes, Stream stream) override;
   void launch(const std::function<void()>& work) override;
   std::unique_ptr<Recording> record(const std::function<void(Stream)>& work) override;
-  double seconds(const std::function<void(Stream)>& work, Stream stream) override;
 
   // Everything that starts kernels runs inside: with this GPU current, and what launchers throw turned into
   // Error.

@@ -25,6 +25,7 @@ std::string number(double value) {
 }
 
 constexpr std::int64_t kPixelsAtOnce = 1024;  // of a result, by one thread of the host
+constexpr double kSecondsOfATiming = 2e-3;    // beside which the clock's resolution is nothing
 
 // Candidates on one stream, their results on the host.
 class Bench {
@@ -82,18 +83,29 @@ class Bench {
   // Of a recording, as programs run it: what launching costs the host plays no part. Behind run(), which has
   // loaded the candidate's code: a capture does not allow that.
   double seconds_of(const Candidate& candidate, const TuningRules& rules) {
-    const auto recording = device_.record([&](Stream stream) {
-      for (int run = 0; run < rules.runs; ++run) candidate.run(stream);
+    const auto clock = device_.create_clock(2);
+    int runs = 1;
+    const auto enqueue = [&](Stream stream) {
+      clock->mark(0, stream);
+      for (int run = 0; run < runs; ++run) candidate.run(stream);
+      clock->mark(1, stream);
+    };
+    const auto seconds_of_runs = [&] {
+      device_.synchronize(stream_.get());
+      return clock->seconds(0, 1);
+    };
+    device_.launch([&] { enqueue(stream_.get()); });
+    const double once = seconds_of_runs();
+    runs = static_cast<int>(std::clamp(kSecondsOfATiming / once, 1.0, static_cast<double>(rules.runs)));
+    const auto recording = device_.record(enqueue);
+    std::vector<double> seconds(static_cast<std::size_t>(rules.repeats));
+    std::ranges::generate(seconds, [&] {
+      recording->launch(stream_.get());
+      return seconds_of_runs();
     });
-    device_.launch([&] { recording->launch(stream_.get()); });
-    std::vector<double> seconds;
-    seconds.reserve(static_cast<std::size_t>(rules.repeats));
-    for (int i = 0; i < rules.repeats; ++i) {
-      seconds.push_back(device_.seconds([&](Stream stream) { recording->launch(stream); }, stream_.get()));
-    }
     const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
     std::nth_element(seconds.begin(), middle, seconds.end());
-    return *middle / rules.runs;
+    return *middle / runs;
   }
 
  private:

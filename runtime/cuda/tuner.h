@@ -29,7 +29,7 @@ struct Timed {
 struct TuningRules {
   double most_error = 0;
   int repeats = 5;  // timings, of which the median counts
-  int runs = 8;     // of a timing: launches are short
+  int runs = 8;     // of a timing, at most: fewer of those that take long
 };
 
 // Runs `candidates` one after another, all of which write `out` [n, h, w, c] in device memory. The first one

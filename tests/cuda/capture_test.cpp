@@ -2,10 +2,13 @@
 // captures.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "runtime/cuda/companion.h"
+#include "tests/executor/executor.h"
 #include "tests/executor/host_device.h"
 
 namespace cuhue::test {
@@ -81,6 +84,28 @@ TEST_CASE("capture: what may wait or moves memory is refused meanwhile, and not 
   device.release(memory);
   CHECK(device.damaged() == 1);
   device.synchronize(other.get());
+}
+
+TEST_CASE("capture: a clock's points are part of the recording, and taken anew by every launch") {
+  const auto device = std::make_shared<HostDevice>();
+  const cuda::OwnedStream stream(device);
+  const auto clock = device->create_clock(2);
+  auto pause = std::chrono::milliseconds(20);
+  const auto recording = device->record([&](Stream s) {
+    clock->mark(0, s);
+    simt::keeps(s, [&] { std::this_thread::sleep_for(pause); });
+    clock->mark(1, s);
+    CHECK_THROWS_AS(clock->seconds(0, 1), std::logic_error);
+  });
+  CHECK(clock->seconds(0, 1) < 0.02);  // nothing ran yet
+  const auto launched = [&] {
+    recording->launch(stream.get());
+    device->synchronize(stream.get());
+    return clock->seconds(0, 1);
+  };
+  CHECK(launched() >= 0.02);
+  pause = {};
+  CHECK(launched() < 0.02);
 }
 
 TEST_CASE("capture: a branch that nobody joins, and events of elsewhere, are errors") {

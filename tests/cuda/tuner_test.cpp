@@ -16,6 +16,7 @@
 
 #include "runtime/cuda/convolution_tuner.h"
 #include "runtime/cuda/half_vectors.h"
+#include "tests/executor/executor.h"
 #include "tests/executor/host_device.h"
 #include "weights/half.h"
 #include "weights/status.h"
@@ -99,6 +100,25 @@ TEST_CASE("tuner: what a candidate costs the host, which a recording spares, pla
   const auto timed = c.time({c.copying("plain", right, 2000), dawdling}, 1e-4);
   REQUIRE(timed.size() == 2);
   CHECK(timed[0].candidate == 1);
+}
+
+TEST_CASE("tuner: what takes long is run less often") {
+  Copies c(Element::f32);
+  const Candidate plain = c.copying("plain", c.answer(), 1);
+  int runs[2] = {0, 0};
+  const auto counting = [&](int which, std::chrono::milliseconds pause) {
+    return Candidate{"counted", [&, which, pause](Stream stream) {
+                       plain.run(stream);
+                       simt::keeps(stream, [&, which, pause] {
+                         ++runs[which];
+                         std::this_thread::sleep_for(pause);
+                       });
+                     }};
+  };
+  const Candidate candidates[] = {plain, counting(0, {}), counting(1, std::chrono::milliseconds(3))};
+  time_candidates(c.device, c.out, candidates, {1e-4, 5, 4}, {});
+  CHECK(runs[1] == 1 + 1 + 5);
+  CHECK(runs[0] > runs[1]);  // 1 + 1 + 5 * 4 on a machine that has time
 }
 
 TEST_CASE("tuner: a candidate that is wrong anywhere is left out and named") {

@@ -138,6 +138,23 @@ class HostEvent final : public cuda::Event {
   std::vector<std::size_t> after_;
 };
 
+class HostClock final : public cuda::Clock {
+ public:
+  explicit HostClock(std::size_t points) : times_(points) {}
+  void mark(std::size_t point, Stream stream) override {
+    take(point);  // a dry device does no work
+    host_stream(stream).keep([this, point] { take(point); });
+  }
+  double seconds(std::size_t from, std::size_t to) const override {
+    refuse_in_capture("reading a clock");
+    return std::chrono::duration<double>(times_.at(to) - times_.at(from)).count();
+  }
+
+ private:
+  void take(std::size_t point) { times_.at(point) = std::chrono::steady_clock::now(); }
+  std::vector<std::chrono::steady_clock::time_point> times_;
+};
+
 // The pieces in an order that is allowed: pieces come behind those that they wait for.
 std::vector<std::size_t> ordered(const std::vector<CapturedPiece>& pieces, BranchOrder order) {
   std::vector<std::size_t> result;
@@ -313,6 +330,12 @@ std::unique_ptr<cuda::Event> HostDevice::create_event() {
   return std::make_unique<HostEvent>();
 }
 
+std::unique_ptr<cuda::Clock> HostDevice::create_clock(std::size_t points) {
+  check();
+  refuse_in_capture("making a clock");
+  return std::make_unique<HostClock>(points);
+}
+
 void HostDevice::copy(void* to, const void* from, std::int64_t bytes, Stream stream) {
   check();
   host_stream(stream).keep([this, to, from, bytes] {
@@ -377,14 +400,6 @@ std::unique_ptr<cuda::Recording> HostDevice::record(const std::function<void(Str
     throw std::logic_error("a capture ends with work of another stream that nobody waited for");
   ++recordings_;
   return std::make_unique<HostRecording>(*this, std::move(capture->pieces));
-}
-
-double HostDevice::seconds(const std::function<void(Stream)>& work, Stream stream) {
-  synchronize(stream);
-  const auto before = std::chrono::steady_clock::now();
-  launch([&] { work(stream); });
-  synchronize(stream);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
 }
 
 }  // namespace cuhue::test

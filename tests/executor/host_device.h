@@ -57,13 +57,13 @@ class HostDevice final : public cuda::Device {
   void destroy_stream(Stream stream) noexcept override;
   void synchronize(Stream stream) override;
   std::unique_ptr<cuda::Event> create_event() override;
+  std::unique_ptr<cuda::Clock> create_clock(std::size_t points) override;
   void copy(void* to, const void* from, std::int64_t bytes, Stream stream) override;
   void copy_rows(void* to, std::ptrdiff_t to_stride, const void* from, std::ptrdiff_t from_stride,
                  std::int64_t bytes, std::int64_t rows, Stream stream) override;
   void fill_zero(void* to, std::int64_t bytes, Stream stream) override;
   void launch(const std::function<void()>& work) override;
   std::unique_ptr<cuda::Recording> record(const std::function<void(Stream)>& work) override;
-  double seconds(const std::function<void(Stream)>& work, Stream stream) override;
 
   // ---- what tests ask
   std::int64_t copies() const { return copies_; }          // that ran

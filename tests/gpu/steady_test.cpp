@@ -1,10 +1,13 @@
 // A program in its steady state: the same bits every time, nothing allocated, one graph launch a call.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <random>
 #include <vector>
 
 #include <doctest/doctest.h>
 
+#include "runtime/cuda/program.h"
 #include "tests/gpu/gpu_support.h"
 
 using namespace cuhue;
@@ -72,6 +75,25 @@ TEST_SUITE("steady") {
                   std::to_string(different) + "}");
       }
     }
+  }
+
+  TEST_CASE("the times of a profile's steps are those of a launch, taken apart") {
+    const Network& network = network_or_throw("lite");
+    const Prepared p = prepared(network, Precision::fp16);
+    double whole = INFINITY, steps = INFINITY;
+    for (int again = 0; again < 5; ++again) {
+      whole = std::min(whole, dynamic_cast<cuda::CudaProgram&>(*p.program).device_seconds(1).front());
+      double sum = 0;
+      for (const StepProfile& step : p.program->profile()) {
+        CHECK(step.seconds > 0);
+        sum += step.seconds;
+      }
+      steps = std::min(steps, sum);
+    }
+    note_fact(R"({"fact": "profile", "network": "lite", "whole_us": )" + std::to_string(1e6 * whole) +
+              R"(, "steps_us": )" + std::to_string(1e6 * steps) + "}");
+    CHECK(steps > whole / 4);
+    CHECK(steps < whole * 4);  // every point takes a little time of its own
   }
 
   TEST_CASE("photo after photo: one launch each, nothing allocated, nothing leaked") {

@@ -121,8 +121,9 @@ Choice choose(const Job& job, Lowering& lowering) {
       }
     }
     if (!primitive) {
-      primitive = create(job, lowering, request, chain_of(job, lowering, left, kNone, 8));
-      if (primitive && first != kNone && primitive->out_block() != 8) {
+      const std::int64_t guess = std::max<std::int64_t>(request.in_block, 8);
+      primitive = create(job, lowering, request, chain_of(job, lowering, left, kNone, guess));
+      if (primitive && first != kNone && primitive->out_block() != guess) {
         request.out_block = primitive->out_block();
         primitive = create(job, lowering, request, chain_of(job, lowering, left, kNone, request.out_block));
       }
@@ -135,8 +136,21 @@ Choice choose(const Job& job, Lowering& lowering) {
   return fallback;
 }
 
-bool serve(const Job& job, Lowering& lowering, const std::optional<Place>& padded = {}) {
-  Choice choice = choose(job, lowering);
+// Blocks of channels as they stand are as good to a fast implementation as the pixels it would ask for, and
+// cost no copy.
+Choice choose_for_input(Job& job, Lowering& lowering) {
+  const std::int64_t stands = lowering.place(job.node.inputs[0]).block;
+  if (job.request.in_block == onednn::kAnyBlock && (stands == 8 || stands == 16)) {
+    job.request.in_block = stands;
+    Choice choice = choose(job, lowering);
+    if (choice.primitive && choice.primitive->fast()) return choice;
+    job.request.in_block = onednn::kAnyBlock;
+  }
+  return choose(job, lowering);
+}
+
+bool serve(Job job, Lowering& lowering, const std::optional<Place>& padded = {}) {
+  Choice choice = choose_for_input(job, lowering);
   if (!choice.primitive) return false;
   const onednn::Primitive& primitive = *choice.primitive;
   PostChain chain = chain_of(job, lowering, choice.fused, choice.summed, primitive.out_block());

@@ -147,6 +147,21 @@ TEST_CASE("concatenation in place: aligned parts cost no copy") {
   for (const StepProfile& step : program->profile()) CHECK(step.op != "concat");
 }
 
+TEST_CASE("blocks of channels are read as they stand: no copy before a convolution, nor for what it adds") {
+  GraphMaker m;
+  const ValueId x = m.input({1, 8, 10, 9});
+  const ValueId both = m.concat({m.convolution(conv(16), x), m.convolution(conv(16), x)});
+  m.output(m.same(Activation{}, {m.same(Add{}, {m.convolution(conv(32, 1), both), both})}));
+  const auto program = compile(m.graph, without({"winograd"}));
+  for (const StepProfile& step : program->profile()) {
+    CAPTURE(step.name);
+    CAPTURE(step.provider);
+    // What the caller gave and gets are planes, copied to and from blocks.
+    CHECK((step.op != "reorder" || step.name == "x" || step.name == "y"));
+  }
+  CHECK(cpu_error(m.graph, without({"winograd"})) < kTolerance);
+}
+
 TEST_CASE(
     "concatenation of any parts: batches, odd channels, twice the same, inputs, nested, read elsewhere") {
   for (const std::int64_t n : {1, 3}) {

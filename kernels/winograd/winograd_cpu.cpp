@@ -102,9 +102,9 @@ void plan_phases(WinogradPlan& plan) {
   plan.columns = transposed_lines(plan.shape, horizontal, false);
 }
 
-// Of output channels in panels; those of each phase are padded to whole groups.
-std::int64_t panels_of(const WinogradPlan& plan) {
-  return divide_up(plan.phases * plan.phases * plan.filter_groups * kFilterGroup, plan.panel);
+// Output channels, those of each phase padded to whole groups.
+std::int64_t outs_of(const WinogradPlan& plan) {
+  return plan.phases * plan.phases * plan.filter_groups * kFilterGroup;
 }
 
 std::int64_t groups_of(const WinogradPlan& plan) {
@@ -156,14 +156,15 @@ void multiply_panel(const WinogradParams& p, const winograd::Inputs& inputs, win
   const WinogradPlan& plan = *p.plan;
   float* products = filters + plan.filters_floats;
   const std::int64_t depth = depth_of(plan);
+  const std::int64_t outs = std::min<std::int64_t>(plan.panel, outs_of(plan) - outputs.first_channel);
   for (std::int64_t c = 0; c < plan.shape.in.c; c += depth) {
     const std::int64_t channels = std::min(depth, plan.shape.in.c - c);
     if (!ready) {
       plan.kernels->transform_filters(
-          {&plan, p.weight, filters, filter_point(plan), outputs.first_channel, c, channels});
+          {&plan, p.weight, filters, filter_point(plan), outputs.first_channel, outs, c, channels});
     }
-    plan.kernels->multiply(
-        {inputs, filters, products, filter_point(plan), product_point(plan), outputs.tiles, c, channels});
+    plan.kernels->multiply({inputs, filters, products, filter_point(plan), product_point(plan), outputs.tiles,
+                            c, channels, outs});
   }
   outputs.params = &p;
   outputs.products = products;
@@ -175,7 +176,7 @@ void multiply_panel(const WinogradParams& p, const winograd::Inputs& inputs, win
 // follow.
 void multiply(const WinogradParams& p, float* inputs, float* own, std::int64_t first, std::int64_t count) {
   const WinogradPlan& plan = *p.plan;
-  const std::int64_t panels = panels_of(plan);
+  const std::int64_t panels = divide_up(outs_of(plan), plan.panel);
   const bool fit = depth_of(plan) == plan.shape.in.c;
   parallel_for(panels * count, 1, [&](std::int64_t begin, std::int64_t end) {
     float* filters = own + thread_index() * (plan.filters_floats + plan.products_floats);
@@ -234,8 +235,7 @@ std::size_t winograd_scratch_bytes(const WinogradPlan& plan) {
 double winograd_cost(const WinogradPlan& plan) {
   const auto tiles = static_cast<double>(plan.tiles);
   const auto in = static_cast<double>(divide_up(plan.shape.in.c, 16));
-  const std::int64_t out_blocks = panels_of(plan) * plan.panel / 16;
-  const auto out = static_cast<double>(out_blocks);
+  const auto out = static_cast<double>(outs_of(plan)) / 16;
   const auto passes =
       static_cast<double>(divide_up(divide_up(plan.tiles, plan.block_tiles), plan.blocks_at_once));
   const double rate = plan.shape.has_phases() ? 0.7 : 0.85;  // of the peak, measured
@@ -246,9 +246,11 @@ double winograd_cost(const WinogradPlan& plan) {
 
 double direct_cost(const WinogradShape& s) {
   const auto out = static_cast<double>(divide_up(s.out.c, 16));
+  // Of the machine's best rate. Transposed with few channels out, good implementations have little to reuse.
+  const double rate = !s.transposed || out > 2 ? 0.85 : out > 1 ? 0.46 : 0.29;
   const Dims& pixels = s.has_phases() ? s.in : s.out;
   const int kernel = s.enlarged ? 4 : s.kernel;  // by phases too
-  return kernel * kernel * static_cast<double>(pixels.n * pixels.h * pixels.w * s.in.c) * out / 0.85;
+  return kernel * kernel * static_cast<double>(pixels.n * pixels.h * pixels.w * s.in.c) * out / rate;
 }
 
 std::int64_t winograd_weight_floats(const WinogradShape& s) {

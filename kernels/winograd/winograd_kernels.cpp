@@ -226,14 +226,10 @@ void transform_column(const FilterJob& job, const Place& place, float* to) {
 }
 
 void transform_filters(const FilterJob& job) {
-  const D tag;
-  for (int v = 0; v < kVectors; ++v) {
-    const Place place = place_of(*job.plan, job.first_out + v * kLanes);
-    float* to = job.to + v * kLanes;
-    if (place.phase >= job.plan->phases * job.plan->phases) {  // behind the last group of packed filters
-      for (std::int64_t c = 0; c < job.depth; ++c, to += kPanel)
-        for (int p = 0; p < kPoints; ++p) hn::Store(hn::Zero(tag), tag, to + p * job.point);
-    } else if (job.plan->shape.enlarged) {
+  for (std::int64_t v = 0; v < job.outs; v += kLanes) {
+    const Place place = place_of(*job.plan, job.first_out + v);
+    float* to = job.to + v;
+    if (job.plan->shape.enlarged) {
       transform_enlarged_column(job, place, to);
     } else if (job.plan->taps == 3) {
       transform_column<3>(job, place, to);
@@ -243,47 +239,48 @@ void transform_filters(const FilterJob& job) {
   }
 }
 
-// m [rows][kPanel] (+)= a [channels][rows] b [channels][kPanel]; `group` floats lie between kLanes channels
-// of a.
-template <int rows>
+// m [rows][kPanel] (+)= a [channels][rows] b [channels][kPanel], of which the first `vectors` count; `group`
+// floats lie between kLanes channels of a.
+template <int rows, int vectors>
 HWY_NOINLINE void multiply_rows(const float* HWY_RESTRICT a, std::ptrdiff_t group,
                                 const float* HWY_RESTRICT b, std::int64_t channels, float* HWY_RESTRICT m,
                                 bool add) {
   const D tag;
-  V sum[rows][kVectors];
+  V sum[rows][vectors];
 #pragma GCC unroll 14
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v)
+    for (int v = 0; v < vectors; ++v)
       sum[r][v] = add ? hn::Load(tag, m + r * kPanel + v * kLanes) : hn::Zero(tag);
   for (std::int64_t c = 0; c < channels; c += kLanes, a += group) {
     const float* last = a + std::min<std::int64_t>(kLanes, channels - c);
     for (const float* at = a; at != last; ++at, b += kPanel) {
-      V filter[kVectors];
+      V filter[vectors];
 #pragma GCC unroll 16
-      for (int v = 0; v < kVectors; ++v) filter[v] = hn::Load(tag, b + v * kLanes);
+      for (int v = 0; v < vectors; ++v) filter[v] = hn::Load(tag, b + v * kLanes);
 #pragma GCC unroll 14
       for (int r = 0; r < rows; ++r) {
         const V input = hn::Set(tag, at[r * kLanes]);
 #pragma GCC unroll 16
-        for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(input, filter[v], sum[r][v]);
+        for (int v = 0; v < vectors; ++v) sum[r][v] = hn::MulAdd(input, filter[v], sum[r][v]);
       }
     }
   }
 #pragma GCC unroll 14
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v) hn::Store(sum[r][v], tag, m + r * kPanel + v * kLanes);
+    for (int v = 0; v < vectors; ++v) hn::Store(sum[r][v], tag, m + r * kPanel + v * kLanes);
 }
 
 using MultiplyRows = void (*)(const float*, std::ptrdiff_t, const float*, std::int64_t, float*, bool);
-template <std::size_t... i>
+template <int vectors, std::size_t... i>
 MultiplyRows multiply_function(int rows, std::index_sequence<i...>) {
-  static constexpr MultiplyRows kTable[] = {multiply_rows<static_cast<int>(i) + 1>...};
+  static constexpr MultiplyRows kTable[] = {multiply_rows<static_cast<int>(i) + 1, vectors>...};
   return kTable[rows - 1];
 }
 
-void multiply(const ProductJob& job) {
+template <int vectors>
+void multiply_vectors(const ProductJob& job) {
   for (int p = 0; p < kPoints; ++p) {
     const float* inputs = job.inputs.data + p * job.inputs.point;
     const float* b = job.filters + p * job.filter_point;
@@ -291,10 +288,15 @@ void multiply(const ProductJob& job) {
     for (std::int64_t i = 0; i < parts_of(job.tiles); ++i) {
       const Part part = part_of(job.tiles, i);
       const float* a = inputs + part.first * job.inputs.groups * kLanes + job.first_in * part.rows;
-      multiply_function(static_cast<int>(part.rows), std::make_index_sequence<kRows>())(
+      multiply_function<vectors>(static_cast<int>(part.rows), std::make_index_sequence<kRows>())(
           a, part.rows * kLanes, b, job.depth, m + part.first * kPanel, job.first_in > 0);
     }
   }
+}
+
+void multiply(const ProductJob& job) {
+  constexpr int kOfAGroup = kFilterGroup / kLanes;  // outs are whole groups
+  job.outs <= kFilterGroup ? multiply_vectors<kOfAGroup>(job) : multiply_vectors<kVectors>(job);
 }
 
 constexpr int kMostPixels = 25;

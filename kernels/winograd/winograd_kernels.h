@@ -37,17 +37,18 @@ struct FilterJob {
   const float* packed = nullptr;
   float* to = nullptr;
   std::ptrdiff_t point = 0;
-  std::int64_t first_out = 0;            // channel, of the panel
+  std::int64_t first_out = 0, outs = 0;  // channels, of the panel, that exist
   std::int64_t first_in = 0, depth = 0;  // channels; first_in is a multiple of 16
 };
 
-// products [36][tiles][panel] floats, `product_point` apart: what `depth` channels from first_in on add.
+// products [36][tiles][panel] floats, `product_point` apart: what `depth` channels from first_in on add to
+// `outs` channels.
 struct ProductJob {
   Inputs inputs;
   const float* filters = nullptr;
   float* products = nullptr;
   std::ptrdiff_t filter_point = 0, product_point = 0;
-  std::int64_t tiles = 0, first_in = 0, depth = 0;
+  std::int64_t tiles = 0, first_in = 0, depth = 0, outs = 0;
 };
 
 struct OutputJob {

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "kernels/winograd/winograd.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/onednn_step.h"
 #include "runtime/cpu/pad.h"
@@ -136,21 +137,27 @@ Choice choose(const Job& job, Lowering& lowering) {
   return fallback;
 }
 
-// Blocks of channels as they stand are as good to a fast implementation as the pixels it would ask for, and
-// cost no copy.
-Choice choose_for_input(Job& job, Lowering& lowering) {
+// Blocks of channels, as they stand or as a network's first convolution makes them, are as good to a fast
+// implementation as the channels last that it would ask for; and concatenations, sums and Winograd's layers
+// have them without a copy.
+Choice choose_in_blocks(Job& job, Lowering& lowering) {
+  const onednn::Request asked = job.request;
   const std::int64_t stands = lowering.place(job.node.inputs[0]).block;
-  if (job.request.in_block == onednn::kAnyBlock && (stands == 8 || stands == 16)) {
+  if (asked.in_block == onednn::kAnyBlock && (stands == 8 || stands == 16)) {
     job.request.in_block = stands;
-    Choice choice = choose(job, lowering);
-    if (choice.primitive && choice.primitive->fast()) return choice;
-    job.request.in_block = onednn::kAnyBlock;
+  } else if (asked.kind == onednn::Kind::convolution && stands == 1 && asked.out.c >= winograd_block()) {
+    job.request.out_block = winograd_block();
+  } else {
+    return choose(job, lowering);
   }
+  Choice choice = choose(job, lowering);
+  if (choice.primitive && choice.primitive->fast()) return choice;
+  job.request = asked;
   return choose(job, lowering);
 }
 
 bool serve(Job job, Lowering& lowering, const std::optional<Place>& padded = {}) {
-  Choice choice = choose_for_input(job, lowering);
+  Choice choice = choose_in_blocks(job, lowering);
   if (!choice.primitive) return false;
   const onednn::Primitive& primitive = *choice.primitive;
   PostChain chain = chain_of(job, lowering, choice.fused, choice.summed, primitive.out_block());

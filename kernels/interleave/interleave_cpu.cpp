@@ -33,13 +33,14 @@ CUHUE_SIMD_CLONES void interleave_row(const float* even, const float* odd, std::
 
 void interleave_cpu(const InterleaveParams& p) {
   const TensorRef &x = p.x, &out = p.out;
-  const std::int64_t blocks = out.blocks(), height = out.dims.h, width = out.dims.w / 2, block = out.block;
+  const std::int64_t blocks = out.blocks(), height = out.dims.h, width = out.dims.w / 2, block = out.block,
+                     shift = x.dims.h - height / 2;
   parallel_for(out.dims.n * blocks * height, 16, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t y = i % height, b = i / height % blocks, n = i / height / blocks, odd_row = y % 2;
       const float* even = x.data + n * x.batch_stride + (2 * odd_row * blocks + b) * x.plane() +
-                          (y / 2 + odd_row) * x.dims.w * block;
-      const float* odd = even + blocks * x.plane() + block;
+                          (y / 2 + shift * odd_row) * x.dims.w * block;
+      const float* odd = even + blocks * x.plane() + shift * block;
       interleave_row(even, odd, width, block,
                      out.data + n * out.batch_stride + b * out.plane() + y * out.dims.w * block);
     }

@@ -78,6 +78,16 @@ const float* CpuWeights::packed(const LayerParams& layer, const onednn::WeightLa
 const float* CpuWeights::packed_phases(const LayerParams& layer, const onednn::WeightLayout& layout) {
   const auto floats = static_cast<std::int64_t>(layout.bytes() / sizeof(float));
   return custom(layer, "phases " + layout.id(), floats, [&](const float* weight, float* to) {
+    if (layer.transposed) {  // [in, out, 2, 2]: a phase is a tap
+      const std::int64_t outs = layer.weight->shape[1], ins = layer.weight->shape[0];
+      const Arena phases(static_cast<std::size_t>(weight_count(layer)) * sizeof(float),
+                         "phases of " + layer.name);
+      for (std::int64_t i = 0; i < kPhases * outs * ins; ++i) {
+        const std::int64_t p = i / (outs * ins), k = i / ins % outs, c = i % ins;
+        phases.floats()[i] = weight[(c * outs + k) * kPhases + p];
+      }
+      return onednn::pack_weights(layer.name, phases.floats(), layout, to);
+    }
     // An output channel at a time: a whole enlarged kernel beside the phases would be the peak of loading.
     const auto channels = static_cast<std::size_t>(channels_of(layer));
     const std::size_t plain = static_cast<std::size_t>(count_of(*layer.weight)) / channels;  // of a channel

@@ -37,8 +37,8 @@ class CpuWeights final : public DeviceWeights {
   const float* packed(const LayerParams& layer, const onednn::WeightLayout& layout);
   // A layout this weight already stands in, if any: a program does well to take it instead of another.
   std::optional<onednn::WeightLayout> layout_of(const LayerParams& layer);
-  // Of an enlarged layer: [4 out, in, 2, 2], its phases one after another (phase_kernels()); their bias, [4
-  // out].
+  // Of an enlarged layer: [4 out, in, 2, 2], its phases one after another (phase_kernels()); of a transposed
+  // one of 2x2: [4 out, in, 1, 1], its taps; their bias, [4 out].
   const float* packed_phases(const LayerParams& layer, const onednn::WeightLayout& layout);
   const float* bias_of_phases(const LayerParams& layer);
   // [out] padded with zeros to a multiple of 16, batch norm folded in; nullptr when there is neither.

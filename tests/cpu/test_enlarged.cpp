@@ -57,6 +57,41 @@ ValueId leaky(Builder& b, ValueId x) {
   return b.activation(x, {ActivationKind::leaky_relu, 0.2f});
 }
 
+TEST_CASE("a transposed convolution of 2x2 and stride 2 is its definition, by its phases and otherwise") {
+  for (const std::int64_t n : {1, 3}) {
+    for (const std::int64_t in : {3, 16, 40}) {
+      for (const std::int64_t out : {5, 8, 32, 48}) {
+        for (const bool bias : {false, true}) {
+          Builder b;
+          const ValueId x = b.input("x", {n, in, 7, 5});
+          ValueId y = b.batch_norm(
+              b.conv_transpose(x, "c", {.out = out, .kernel = 2, .stride = 2, .bias = bias}), "n");
+          y = b.add(leaky(b, y), b.input("skip", b.dims(y)));
+          b.output("y", b.relu(y));
+          const Graph g = b.take();
+          CAPTURE(n);
+          CAPTURE(in);
+          CAPTURE(out);
+          for (const CompileOptions& way : kWays) CHECK(cpu_error(g, way) < kTolerance);
+        }
+      }
+    }
+  }
+  for (const int extra : {0, 1}) {  // a row and a column that no window reaches, and one less than all
+    for (const int pad : {0, 1}) {
+      Builder b;
+      const ConvOptions o{.out = 32, .kernel = 2, .stride = 2, .pad = pad, .output_pad = extra};
+      b.output("y", b.conv_transpose(b.input("x", {2, 16, 6, 4}), "c", o));
+      const Graph g = b.take();
+      CAPTURE(extra);
+      CAPTURE(pad);
+      for (const CompileOptions& way : kWays) CHECK(cpu_error(g, way) < kTolerance);
+      const std::string by = provider_of(g, "transposed_convolution");
+      CHECK(by.starts_with("phases, onednn jit") == (extra == 0 && pad == 0));
+    }
+  }
+}
+
 TEST_CASE("an enlarged convolution is its definition at every border, for every size and channel count") {
   for (const PadMode mode : {PadMode::zero, PadMode::reflect, PadMode::replicate}) {
     for (const Dims& in : {Dims{1, 8, 16, 16},

@@ -110,6 +110,11 @@ std::int64_t block_of(const Md& md, const Dims& d) {
   return dnnl_memory_desc_equal(&md, &last) != 0 ? d.c : -1;
 }
 
+// Blocks of channels, or all of them: nothing between.
+bool expressible(std::int64_t block, const Dims& d) {
+  return block == kAnyBlock || block == 1 || block == 8 || block == 16 || block == d.c;
+}
+
 bool begins_with(std::string_view text, std::string_view start) {
   return text.substr(0, start.size()) == start;
 }
@@ -306,6 +311,8 @@ bool PrimitiveImpl::choose(const Request& request) {
   bias_ = request.bias;
   matrix_ = request.kind == Kind::inner_product;
   out_channels_ = request.out.c;
+  if (!matrix_ && (!expressible(request.in_block, request.in) || !expressible(request.out_block, request.out)))
+    return false;
   AttrHandle attr;
   check(dnnl_primitive_attr_create(attr.out()), layer_, "create attributes");
   check(dnnl_primitive_attr_set_scratchpad_mode(attr.get(), dnnl_scratchpad_mode_user), layer_,

@@ -14,6 +14,7 @@
 #include "kernels/reorder/reorder.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/upsample/upsample.h"
+#include "kernels/winograd/winograd.h"
 #include "runtime/cpu/providers.h"
 #include "runtime/graph/kernel_params.h"
 #include "runtime/graph/overloaded.h"
@@ -149,7 +150,8 @@ bool serve_elementwise(const Node& node, Lowering& lowering, const EpilogueStep&
 }
 
 bool serve_concat(const Node& node, Lowering& lowering) {
-  const std::int64_t wanted = lowering.place(node.inputs[0]).block;
+  std::int64_t wanted = lowering.place(node.inputs[0]).block;
+  if (wanted > 16) wanted = winograd_block();  // channels last of a part are not channels last of the whole
   std::int64_t channel = 0, block = wanted;
   for (const ValueId v : node.inputs) {
     if (channel % wanted != 0) block = 1;

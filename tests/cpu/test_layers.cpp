@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "runtime/cpu/onednn.h"
 #include "tests/cpu/graph_maker.h"
 
 namespace cuhue::test {
@@ -147,6 +148,24 @@ TEST_CASE("concatenation in place: aligned parts cost no copy") {
   CHECK(cpu_error(m.graph, without({"winograd"})) < kTolerance);
   const auto program = compile(m.graph);
   for (const StepProfile& step : program->profile()) CHECK(step.op != "concat");
+}
+
+TEST_CASE("oneDNN is asked for blocks of channels or for all channels last, never for something between") {
+  onednn::Request request;
+  request.in = {1, 64, 8, 8};
+  request.out = {1, 32, 8, 8};
+  request.kernel_h = request.kernel_w = 3;
+  request.pad_top = request.pad_left = 1;
+  const auto made = [&](std::int64_t in_block, std::int64_t out_block) {
+    request.in_block = in_block;
+    request.out_block = out_block;
+    return onednn::Primitive::create(request) != nullptr;
+  };
+  CHECK(made(onednn::kAnyBlock, onednn::kAnyBlock));
+  CHECK(made(16, 16));
+  CHECK(made(64, 32));
+  CHECK_FALSE(made(32, onednn::kAnyBlock));  // the layout of a concatenation of two channels-last values
+  CHECK_FALSE(made(onednn::kAnyBlock, 24));
 }
 
 TEST_CASE("blocks of channels are read as they stand: no copy before a convolution, nor for what it adds") {

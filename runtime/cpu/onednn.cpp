@@ -311,7 +311,8 @@ bool PrimitiveImpl::choose(const Request& request) {
   bias_ = request.bias;
   matrix_ = request.kind == Kind::inner_product;
   out_channels_ = request.out.c;
-  if (!matrix_ && (!expressible(request.in_block, request.in) || !expressible(request.out_block, request.out)))
+  if (!matrix_ &&
+      (!expressible(request.in_block, request.in) || !expressible(request.out_block, request.out)))
     return false;
   AttrHandle attr;
   check(dnnl_primitive_attr_create(attr.out()), layer_, "create attributes");

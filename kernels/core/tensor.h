@@ -28,6 +28,12 @@ struct TensorRef {
   constexpr bool dense() const { return batch_stride == image(); }
 };
 
+// Is a TensorRef::block a block of channels: neither planes nor channels last? In blocks alone a channel
+// slice has the layout of its whole.
+constexpr bool is_channel_block(std::int64_t block) {
+  return block == 8 || block == 16;
+}
+
 constexpr TensorRef dense_tensor(float* data, Dims dims, std::int64_t block = 1) {
   TensorRef t{data, dims, block, 0};
   t.batch_stride = t.image();

@@ -26,8 +26,6 @@ bool same_memory(const Place& p, std::int64_t block) {
   return p.dims.h * p.dims.w == 1 && p.dims.c % p.block == 0 && p.dims.c % block == 0;
 }
 
-constexpr std::int64_t kMostBlock = 16;  // of channels; more are channels last
-
 std::size_t index(int i) {
   return static_cast<std::size_t>(i);
 }
@@ -110,8 +108,8 @@ Place Lowering::temporary(const Dims& dims, std::int64_t block) {
 
 std::optional<Place> Lowering::slice_place(ValueId v, std::int64_t block, bool dense) {
   const auto& part_of = slice(v);
-  // Channels last of a part are not channels last of the whole.
-  if (!part_of || block > kMostBlock || (dense && dims(v).n > 1)) return std::nullopt;
+  const bool whole_has_it = block == 1 || is_channel_block(block);  // unlike channels last
+  if (!part_of || !whole_has_it || (dense && dims(v).n > 1)) return std::nullopt;
   auto whole = concats_.find(part_of->node);
   if (whole == concats_.end()) {
     const Node& concat = graph().nodes[part_of->node];

@@ -110,9 +110,9 @@ std::int64_t block_of(const Md& md, const Dims& d) {
   return dnnl_memory_desc_equal(&md, &last) != 0 ? d.c : -1;
 }
 
-// Blocks of channels, or all of them: nothing between.
+// Has oneDNN a tag for it? Not for channels last of a part alone.
 bool expressible(std::int64_t block, const Dims& d) {
-  return block == kAnyBlock || block == 1 || block == 8 || block == 16 || block == d.c;
+  return block == kAnyBlock || block == 1 || is_channel_block(block) || block == d.c;
 }
 
 bool begins_with(std::string_view text, std::string_view start) {

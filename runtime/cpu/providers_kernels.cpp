@@ -151,7 +151,7 @@ bool serve_elementwise(const Node& node, Lowering& lowering, const EpilogueStep&
 
 bool serve_concat(const Node& node, Lowering& lowering) {
   std::int64_t wanted = lowering.place(node.inputs[0]).block;
-  if (wanted > 16) wanted = winograd_block();  // channels last of a part are not channels last of the whole
+  if (wanted != 1 && !is_channel_block(wanted)) wanted = winograd_block();  // channels last
   std::int64_t channel = 0, block = wanted;
   for (const ValueId v : node.inputs) {
     if (channel % wanted != 0) block = 1;

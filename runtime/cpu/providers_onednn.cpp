@@ -122,7 +122,8 @@ Choice choose(const Job& job, Lowering& lowering) {
       }
     }
     if (!primitive) {
-      const std::int64_t guess = std::max<std::int64_t>(request.in_block, 8);
+      // Of the result, before anybody chose it: operands of the epilogue are described in it.
+      const std::int64_t guess = is_channel_block(request.in_block) ? request.in_block : 8;
       primitive = create(job, lowering, request, chain_of(job, lowering, left, kNone, guess));
       if (primitive && first != kNone && primitive->out_block() != guess) {
         request.out_block = primitive->out_block();
@@ -143,7 +144,7 @@ Choice choose(const Job& job, Lowering& lowering) {
 Choice choose_in_blocks(Job& job, Lowering& lowering) {
   const onednn::Request asked = job.request;
   const std::int64_t stands = lowering.place(job.node.inputs[0]).block;
-  if (asked.in_block == onednn::kAnyBlock && (stands == 8 || stands == 16)) {
+  if (asked.in_block == onednn::kAnyBlock && is_channel_block(stands)) {
     job.request.in_block = stands;
   } else if (asked.kind == onednn::Kind::convolution && stands == 1 && asked.out.c >= winograd_block()) {
     job.request.out_block = winograd_block();

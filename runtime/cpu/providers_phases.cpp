@@ -43,7 +43,8 @@ onednn::Request request_of(const Node& node, const Lowering& lowering, const Con
   request.in_block = lowering.place(node.inputs[0]).block;
   request.bias = op.bias != kNone || op.folded.has_value();
   if (op.transposed) {
-    if (request.in_block != 8) request.in_block = winograd_block();  // phases are whole blocks of the result
+    // In blocks, so that every phase is some of the result's.
+    if (!is_channel_block(request.in_block)) request.in_block = winograd_block();
     return request;
   }
   ++request.out.h;

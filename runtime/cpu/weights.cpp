@@ -82,10 +82,10 @@ const float* CpuWeights::packed_phases(const LayerParams& layer, const onednn::W
       const std::int64_t outs = layer.weight->shape[1], ins = layer.weight->shape[0];
       const Arena phases(static_cast<std::size_t>(weight_count(layer)) * sizeof(float),
                          "phases of " + layer.name);
-      for (std::int64_t i = 0; i < kPhases * outs * ins; ++i) {
-        const std::int64_t p = i / (outs * ins), k = i / ins % outs, c = i % ins;
-        phases.floats()[i] = weight[(c * outs + k) * kPhases + p];
-      }
+      float* next = phases.floats();
+      for (std::int64_t p = 0; p < kPhases; ++p)
+        for (std::int64_t k = 0; k < outs; ++k)
+          for (std::int64_t c = 0; c < ins; ++c) *next++ = weight[(c * outs + k) * kPhases + p];
       return onednn::pack_weights(layer.name, phases.floats(), layout, to);
     }
     // An output channel at a time: a whole enlarged kernel beside the phases would be the peak of loading.

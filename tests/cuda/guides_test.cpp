@@ -249,7 +249,9 @@ TEST_CASE("guides: kept raw tensors, after a run that was stopped, and of an inp
 }
 
 TEST_CASE("guides: photos to raw tensors, without a picture") {
-  const Two two;
+  CompileOptions direct;
+  direct.without = {"winograd"};  // whose rounding is larger
+  const Two two(direct);
   Bytes results[2];
   std::vector<float> colours[2];
   for (int backend = 0; backend < 2; ++backend) {
@@ -272,14 +274,12 @@ TEST_CASE("guides: photos to raw tensors, without a picture") {
     results[backend] = run(program, in);
   }
   CHECK(apart(results[0], results[1]) <= 2);
-  double worst = 0, most = 0;
-  for (std::size_t i = 0; i < colours[0].size(); ++i) {
+  double worst = 0;
+  for (std::size_t i = 0; i < colours[0].size(); ++i)
     worst =
         std::max(worst, std::abs(static_cast<double>(colours[0][i]) - static_cast<double>(colours[1][i])));
-    most = std::max(most, std::abs(static_cast<double>(colours[0][i])));
-  }
-  CHECK(most > 0);
-  CHECK(worst / most < 1e-4);
+  CHECK(worst < 1e-4);
+  CHECK(std::ranges::any_of(colours[0], [](float v) { return v != 0.0f; }));
 }
 
 }  // namespace
